@@ -1,0 +1,324 @@
+"""One tool call, from the decision to the receipt: the only way to a tool.
+
+"About to" is written before an effect and "done" after it. In between nobody knows, so a call that is found there is
+looked up, never repeated blindly; the same key with other arguments is a conflict and goes to a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from agents.canonical import fingerprint
+from agents.clock import Clock
+from agents.effect import EffectObserver, PendingEffect
+from agents.errors import BrowserUnavailable, ToolFailed, ToolOutcomeUnknown
+from agents.journal import Journal, TargetTaken, target_of
+from agents.policy.approval import Approval, ApprovalState
+from agents.policy.decision import Call, Deny, NeedsApproval, decide
+from agents.policy.grant import Grant
+from agents.policy.labels import Label
+from agents.receipt import Effect, Receipt, ReceiptState
+from agents.task import Run, Task
+from agents.ticket import Helpdesk
+from agents.tools.tool import Tool, ToolContext
+from agents.tools.toolbox import Toolbox
+from agents.trace import Event, EventKind, Listener, event_number
+
+APPROVAL_LIFETIME = timedelta(hours=24)
+EFFECT_TRIES = 2
+"""An effect is tried again only when a lookup proves that the first try did nothing."""
+READ_PAUSE = 0.2
+"""Seconds before a failed read is tried again, doubled each time."""
+
+
+class CallEnd(StrEnum):
+    """How a call ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    NEEDS_APPROVAL = "needs_approval"
+    SUPERSEDED = "superseded"
+    """A newer message or change came in: the run starts over with it in view."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The end of a call, small enough to be kept by any runtime: the result itself is in the receipt."""
+
+    end: CallEnd
+    code: str = ""
+    reason: str = ""
+
+    def data(self) -> dict[str, JsonValue]:
+        """As JSON data."""
+        return {"end": self.end.value, "code": self.code, "reason": self.reason}
+
+    @classmethod
+    def of(cls, data: Mapping[str, JsonValue]) -> Answer:
+        """From JSON data."""
+        return cls(end=CallEnd(str(data["end"])), code=str(data["code"]), reason=str(data["reason"]))
+
+
+_SUPERSEDED = Answer(end=CallEnd.SUPERSEDED, code="superseded", reason="the ticket changed meanwhile")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A call that a step of a run wants to make."""
+
+    task: Task
+    run: Run
+    grant: Grant
+    ticket_version: int
+    """The version of the ticket that the run has seen."""
+    step: str
+    tool: str
+    args: Mapping[str, JsonValue]
+    labels: Mapping[str, Label]
+    key: str
+    calls_of_run: int
+    outcome_type: str
+    subject: str
+    """Empty where no subject is known yet; effects other than replies need one."""
+    approval_required: bool = False
+    events: tuple[Event, ...] = ()
+    """What the run did since its last call; recorded together with this one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Makes calls."""
+
+    toolbox: Toolbox
+    journal: Journal
+    helpdesk: Helpdesk
+    observer: EffectObserver
+    clock: Clock
+    context: ToolContext
+    """What every call is given; the call's own parts are filled in per call."""
+    on_event: Listener
+
+    async def make(self, request: Request) -> Answer:
+        """Decide on the call and, if it is allowed, make it once."""
+        tool = self.toolbox.get(request.tool)
+        standing = self.journal.receipt(request.task.tenant, request.key)
+        try:
+            args_sha256 = fingerprint(request.args)
+        except TypeError as error:
+            return _failed("bad_argument", f"{request.tool} cannot be called with this: {error}")
+        if standing is not None:
+            if (standing.tool, standing.args_sha256) != (request.tool, args_sha256):
+                return _failed("key_conflict", f"{standing.tool} was already called for this step with other arguments")
+            if standing.state is ReceiptState.DONE:
+                self.journal.record(request.events)
+                return Answer(end=CallEnd.DONE)
+            if standing.state is ReceiptState.FAILED or tool is None:
+                return _failed("tool_failed", standing.error or "the tool is gone")
+            return await self._finish_effect(request, tool, standing)
+        approval = self.journal.approval(request.task.tenant, _approval_id(request))
+        call = self._call(request, approval)
+        match decide(call, request.labels, request.grant, tool):
+            case Deny(code, reason):
+                return _failed(code, reason)
+            case NeedsApproval(reason):
+                return self._ask(request, call, reason, approval)
+        assert tool is not None, "decide denies unknown tools"
+        if tool.effect is Effect.READ:
+            return await self._read(request, tool)
+        return await self._effect(request, tool, approval)
+
+    async def _read(self, request: Request, tool: Tool) -> Answer:
+        receipt = self._receipt(request, tool)
+        context = self._context(request)
+        for attempt in range(1, tool.tries + 1):
+            try:
+                result = await tool.call(context, request.args)
+            except (ToolFailed, ToolOutcomeUnknown, BrowserUnavailable) as error:
+                if isinstance(error, ToolFailed) and error.retryable and attempt < tool.tries:
+                    await asyncio.sleep(READ_PAUSE * 2 ** (attempt - 1))
+                    continue
+                return self._fail(request, receipt, getattr(error, "code", "tool_failed"), str(error))
+            break
+        return self._done(request, receipt, context, result)
+
+    async def _effect(self, request: Request, tool: Tool, approval: Approval | None) -> Answer:
+        if tool.sinks and not request.subject:
+            return _failed("no_subject", f"nothing says what {tool.name} is about before it is called")
+        if await self._changed(request):
+            return _SUPERSEDED
+        receipt = self._receipt(request, tool)
+        if tool.sinks:
+            try:
+                await self.observer.before_effect(
+                    PendingEffect(
+                        tenant=request.task.tenant,
+                        task_id=request.task.id,
+                        key=request.key,
+                        tool=tool.name,
+                        args=dict(request.args),
+                        outcome_type=request.outcome_type,
+                        subject=request.subject,
+                        requester_email=request.task.requester.email,
+                    )
+                )
+            except Exception as error:
+                return _failed("no_snapshot", f"the state before {tool.name} could not be read: {error}")
+        event = self._event(request, EventKind.EFFECT_ABOUT_TO, {"tool": tool.name, "key": request.key})
+        try:
+            used = approval.id if approval is not None else None
+            self.journal.begin(
+                receipt, target=target_of(tool, receipt), approval_id=used, events=[*request.events, event]
+            )
+        except TargetTaken:
+            return _failed("target_taken", f"{tool.name} was already called for this task with the same target")
+        self.on_event(event)
+        return await self._finish_effect(request, tool, receipt, fresh=True)
+
+    async def _finish_effect(self, request: Request, tool: Tool, receipt: Receipt, *, fresh: bool = False) -> Answer:
+        context = self._context(request)
+        failure = f"{tool.name} did not succeed"
+        try:
+            for attempt in range(1, EFFECT_TRIES + 1):
+                if not fresh or attempt > 1:
+                    found = await tool.look_up(context, request.args)
+                    if found is not None:
+                        return self._done(request, receipt, context, found)
+                    denied = self._no_longer_allowed(request, tool)
+                    if denied is not None:
+                        return self._fail(request, receipt, denied.code, denied.reason)
+                    if await self._changed(request):
+                        return _SUPERSEDED
+                try:
+                    result = await tool.call(context, request.args)
+                    self.on_event(self._event(request, EventKind.EFFECT_CALLED, {"tool": tool.name}))
+                    return self._done(request, receipt, context, result)
+                except ToolOutcomeUnknown as error:
+                    failure = str(error)
+            found = await tool.look_up(context, request.args)
+        except ToolFailed as error:
+            return self._fail(request, receipt, error.code, str(error))
+        except ToolOutcomeUnknown as error:
+            return _failed("outcome_unknown", f"nobody knows whether {tool.name} took effect: {error}")
+        if found is not None:
+            return self._done(request, receipt, context, found)
+        return self._fail(request, receipt, "tool_failed", failure)
+
+    async def _changed(self, request: Request) -> bool:
+        ticket = await self.helpdesk.get(request.task.ticket_id)
+        return ticket.version != request.ticket_version
+
+    def _no_longer_allowed(self, request: Request, tool: Tool) -> Deny | None:
+        """Decide again on an effect that was begun and did nothing; the approval it used up still counts."""
+        approval = self.journal.approval(request.task.tenant, _approval_id(request))
+        if approval is not None and approval.state is ApprovalState.USED:
+            approval = approval.model_copy(update={"state": ApprovalState.APPROVED})
+        match decide(self._call(request, approval), request.labels, request.grant, tool):
+            case Deny() as denied:
+                return denied
+            case NeedsApproval():
+                return Deny("approval_expired", f"the approval of {tool.name} ended before it took effect")
+        return None
+
+    def _call(self, request: Request, approval: Approval | None) -> Call:
+        return Call(
+            tenant=request.task.tenant,
+            run_id=request.run.id,
+            step=request.step,
+            tool=request.tool,
+            args=request.args,
+            at=self.clock.now(),
+            calls_of_step=0,
+            calls_of_run=request.calls_of_run,
+            approval_required=request.approval_required,
+            approval=approval,
+        )
+
+    def _ask(self, request: Request, call: Call, reason: str, standing: Approval | None) -> Answer:
+        if standing is not None and standing.state is ApprovalState.REJECTED:
+            note = f": {standing.note}" if standing.note else ""
+            return _failed("approval_rejected", f"{standing.decided_by} said no{note}")
+        if standing is not None and standing.state is ApprovalState.USED:
+            return _failed("approval_used", f"the approval of {request.tool} was used up")
+        if standing is not None and call.at >= standing.expires_at:
+            return _failed("approval_expired", "nobody answered in time")
+        event = self._event(request, EventKind.APPROVAL_ASKED, {"tool": request.tool, "reason": reason})
+        self.journal.ask(
+            Approval(
+                tenant=request.task.tenant,
+                id=_approval_id(request),
+                task_id=request.task.id,
+                ticket_id=request.task.ticket_id,
+                run_id=request.run.id,
+                step=request.step,
+                tool=request.tool,
+                args=dict(request.args),
+                args_sha256=call.args_sha256,
+                reason=reason,
+                expires_at=call.at + APPROVAL_LIFETIME,
+            ),
+            events=[*request.events, event],
+        )
+        self.on_event(event)
+        return Answer(end=CallEnd.NEEDS_APPROVAL, code="needs_approval", reason=reason)
+
+    def _receipt(self, request: Request, tool: Tool) -> Receipt:
+        return Receipt(
+            tenant=request.task.tenant,
+            key=request.key,
+            task_id=request.task.id,
+            run_id=request.run.id,
+            step=request.step,
+            tool=tool.name,
+            tool_version=tool.version,
+            effect=tool.effect,
+            args=dict(request.args),
+            args_sha256=fingerprint(request.args),
+            procedure=request.run.procedure,
+            state=ReceiptState.ABOUT_TO,
+            started_at=self.clock.now(),
+        )
+
+    def _done(self, request: Request, receipt: Receipt, context: ToolContext, result: dict[str, JsonValue]) -> Answer:
+        done = receipt.with_(
+            state=ReceiptState.DONE, result=result, finished_at=self.clock.now(), evidence=tuple(context.kept)
+        )
+        kind = EventKind.STEP_DONE if receipt.effect is Effect.READ else EventKind.EFFECT_DONE
+        event = self._event(request, kind, {"tool": receipt.tool, "receipt": receipt.key})
+        self.journal.finish(done, events=[*request.events, event])
+        self.on_event(event)
+        return Answer(end=CallEnd.DONE)
+
+    def _fail(self, request: Request, receipt: Receipt, code: str, reason: str) -> Answer:
+        failed = receipt.with_(state=ReceiptState.FAILED, error=reason, finished_at=self.clock.now())
+        event = self._event(request, EventKind.STEP_FAILED, {"tool": receipt.tool, "code": code})
+        self.journal.finish(failed, events=[*request.events, event])
+        self.on_event(event)
+        return _failed(code, reason)
+
+    def _context(self, request: Request) -> ToolContext:
+        return replace(self.context, key=request.key, kept=[])
+
+    def _event(self, request: Request, kind: EventKind, data: dict[str, JsonValue]) -> Event:
+        return Event(
+            tenant=request.task.tenant,
+            run_id=request.run.id,
+            step=request.step,
+            n=event_number(request.run.job, kind),
+            kind=kind,
+            at=self.clock.now(),
+            data=data,
+        )
+
+
+def _approval_id(request: Request) -> str:
+    return f"{request.task.id}:{request.step}:{fingerprint([request.tool, request.args])[:12]}"
+
+
+def _failed(code: str, reason: str) -> Answer:
+    return Answer(end=CallEnd.FAILED, code=code, reason=reason[:500])

@@ -1,0 +1,18 @@
+"""From a requester's words to a Plan: choose a procedure, compile it, find its replies."""
+
+from agents.planner.language import detect_language
+from agents.planner.plan import Plan
+from agents.planner.procedure import Procedure, load_procedure, load_procedures
+from agents.planner.replies import Replies
+from agents.planner.selection import ProcedureSelector, Selection
+
+__all__ = [
+    "Plan",
+    "Procedure",
+    "ProcedureSelector",
+    "Replies",
+    "Selection",
+    "detect_language",
+    "load_procedure",
+    "load_procedures",
+]

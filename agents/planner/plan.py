@@ -1,0 +1,111 @@
+"""Plans: what a Run intends, compiled from a Procedure. Every step here is bound: it needs no model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agents.expressions import Expression
+from agents.paths import Template
+from agents.policy.grant import Slot
+from agents.policy.labels import Path
+from agents.receipt import REPLY_TOOL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A value taken from the requester's words: untrusted, it may select but never decide."""
+
+    name: str
+    pattern: re.Pattern[str]
+    """Its first group is the value."""
+    ask: str
+    """The reply that asks for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Otherwise:
+    """How a Run ends when a condition does not hold."""
+
+    reply: str
+    outcome: str | None
+    """The outcome type this end claims, for example a correct refusal; None claims nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStep:
+    """Call a tool with these arguments."""
+
+    id: str
+    tool: str
+    args: Mapping[str, Template]
+    approve: Expression | None
+    """A person is asked first when this holds."""
+    when: Expression | None
+    """The step is skipped when this does not hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectStep:
+    """Pick one record from a list that an earlier step read."""
+
+    id: str
+    source: Path
+    where: Expression
+    """Sees each item as ``it``."""
+    otherwise: Otherwise | None
+    """When not exactly one item fits; None hands the task off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequireStep:
+    """Go on only if a condition holds."""
+
+    id: str
+    condition: Expression
+    otherwise: Otherwise | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyStep:
+    """Send the requester a reply from its template."""
+
+    id: str
+    reply: str
+    values: Mapping[str, Template]
+    when: Expression | None
+
+
+Step = ToolStep | SelectStep | RequireStep | ReplyStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The steps of one Run in the order they are taken; each reads only what earlier ones left."""
+
+    procedure: str
+    """``name@version``"""
+    sha256: str
+    """Fingerprint of the procedure it was compiled from."""
+    outcome: str
+    subject: Template
+    inputs: tuple[Input, ...]
+    steps: tuple[Step, ...]
+
+    def slots(self) -> tuple[Slot, ...]:
+        """The calls this plan needs, and no more."""
+        slots = []
+        reply_args = frozenset({"text"})
+        for step in self.steps:
+            match step:
+                case ToolStep():
+                    slots.append(Slot(step=step.id, tool=step.tool, args=frozenset(step.args), max_calls=1))
+                case ReplyStep():
+                    slots.append(Slot(step=step.id, tool=REPLY_TOOL, args=reply_args, max_calls=1))
+                case SelectStep() | RequireStep() if step.otherwise is not None:
+                    slots.append(Slot(step=f"{step.id}.else", tool=REPLY_TOOL, args=reply_args, max_calls=1))
+                case _:
+                    pass
+        slots += [Slot(step=f"ask.{one.name}", tool=REPLY_TOOL, args=reply_args, max_calls=1) for one in self.inputs]
+        return tuple(slots)

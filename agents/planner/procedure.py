@@ -1,0 +1,352 @@
+"""Procedures: a tenant's written way to resolve one kind of Task, checked as a whole and compiled to a Plan.
+
+Everything that can be known when the file is loaded is checked then: tools and their arguments, replies and their
+places, every path and every expression (tried on sample records made from the tools' output models).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.canonical import fingerprint
+from agents.documents import Source, load_model, nearest, read_document
+from agents.errors import ExpressionError, InvalidDocument, PathError, Problem, ToolFailed
+from agents.expressions import Expression
+from agents.paths import Template, resolve
+from agents.planner.plan import Input, Otherwise, Plan, ReplyStep, RequireStep, SelectStep, Step, ToolStep
+from agents.planner.replies import Replies
+from agents.planner.samples import sample
+from agents.policy.labels import PLAN, Labelled
+from agents.tools.tool import Tool
+from agents.tools.toolbox import Toolbox
+
+_NAME = r"^[a-z][a-z0-9_]*$"
+_RESERVED = frozenset({"task", "inputs", "it"})
+_KINDS = ("tool", "select", "require", "reply")
+_Field = tuple[str | int, ...]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Triggers(_Document):
+    """How requesters put it, and how they put things that only sound like it."""
+
+    like: Annotated[tuple[str, ...], Field(min_length=1)]
+    unlike: tuple[str, ...] = ()
+
+
+class InputDocument(_Document):
+    """A value to find in the requester's words."""
+
+    pattern: str
+    ask: str
+
+
+class OtherwiseDocument(_Document):
+    """An end: a reply, and the outcome it claims, if any."""
+
+    reply: str
+    outcome: str | None = None
+
+
+class SelectDocument(_Document):
+    """Which record of which list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    source: Annotated[str, Field(alias="from")]
+    where: str
+    exactly: Annotated[int, Field(ge=1, le=1)] = 1
+
+
+class StepDocument(_Document):
+    """One step; exactly one of tool, select, require and reply says what it does."""
+
+    id: Annotated[str, Field(pattern=_NAME)]
+    tool: str | None = None
+    args: dict[str, str] = {}
+    approve: str | None = None
+    when: str | None = None
+    select: SelectDocument | None = None
+    require: str | None = None
+    otherwise: Annotated[OtherwiseDocument | None, Field(alias="else")] = None
+    reply: str | None = None
+    values: Annotated[dict[str, str], Field(alias="with")] = {}
+
+
+class ProcedureDocument(_Document):
+    """A procedure file."""
+
+    procedure: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    version: Annotated[int, Field(ge=1)]
+    outcome: Annotated[str, Field(pattern=_NAME)]
+    triggers: Triggers
+    inputs: dict[Annotated[str, Field(pattern=_NAME)], InputDocument] = {}
+    subject: str
+    steps: Annotated[tuple[StepDocument, ...], Field(min_length=1, max_length=50)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Procedure:
+    """A loaded procedure: what triggers it, and the plan it compiles to."""
+
+    name: str
+    version: int
+    triggers: Triggers
+    plan: Plan
+
+    @property
+    def outcomes(self) -> frozenset[str]:
+        """Every outcome type that a run of it may claim."""
+        ends = [step.otherwise for step in self.plan.steps if isinstance(step, SelectStep | RequireStep)]
+        return frozenset({self.plan.outcome, *(end.outcome for end in ends if end is not None and end.outcome)})
+
+
+def load_procedures(folder: Path, toolbox: Toolbox, replies: Replies) -> tuple[Procedure, ...]:
+    """Every ``*.yaml`` of ``folder``; all of them are sound or none is used (`InvalidDocument`)."""
+    procedures: list[Procedure] = []
+    problems: list[Problem] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            procedures.append(load_procedure(path, toolbox, replies))
+        except InvalidDocument as error:
+            problems += error.problems
+    names = [procedure.name for procedure in procedures]
+    problems += [
+        Problem(file=str(folder), line=None, field="procedure", message=f"{name!r} is the name of two files")
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    if problems:
+        raise InvalidDocument(problems)
+    return tuple(procedures)
+
+
+def load_procedure(path: Path, toolbox: Toolbox, replies: Replies) -> Procedure:
+    """The procedure in the file ``path``; `InvalidDocument` lists everything wrong with it."""
+    return compile_procedure(read_document(path), toolbox, replies)
+
+
+def compile_procedure(source: Source, toolbox: Toolbox, replies: Replies) -> Procedure:
+    """Check a parsed procedure and compile its plan."""
+    document = load_model(source, ProcedureDocument)
+    return _Compiler(source, document, toolbox, replies).compile()
+
+
+class _Compiler:
+    """Compiles one document; collects problems instead of stopping at the first."""
+
+    def __init__(self, source: Source, document: ProcedureDocument, toolbox: Toolbox, replies: Replies) -> None:
+        self._source = source
+        self._document = document
+        self._toolbox = toolbox
+        self._replies = replies
+        self._problems: list[Problem] = []
+        self._taken = set(_RESERVED)
+        names = dict.fromkeys(document.inputs, "10001")
+        self._samples: dict[str, Labelled] = {
+            "task": Labelled(data=TASK_SAMPLE, label=PLAN),
+            "inputs": Labelled(data=dict(names), label=PLAN),
+        }
+
+    def compile(self) -> Procedure:
+        document = self._document
+        inputs = tuple(self._input(name, one) for name, one in document.inputs.items())
+        steps = tuple(self._step(index, step) for index, step in enumerate(document.steps))
+        subject = self._template(document.subject, ("subject",))
+        if not re.fullmatch(r"[a-z_]+:.+", document.subject):
+            self._wrong(("subject",), "say what kind of record it is about, for example order:${order.id}")
+        if self._problems:
+            raise InvalidDocument(self._problems)
+        plan = Plan(
+            procedure=f"{document.procedure}@{document.version}",
+            sha256=fingerprint(document),
+            outcome=document.outcome,
+            subject=_sure(subject),
+            inputs=tuple(_sure(one) for one in inputs),
+            steps=tuple(_sure(step) for step in steps),
+        )
+        return Procedure(name=document.procedure, version=document.version, triggers=document.triggers, plan=plan)
+
+    def _input(self, name: str, document: InputDocument) -> Input | None:
+        self._known_reply(document.ask, ("inputs", name, "ask"), {})
+        try:
+            pattern = re.compile(document.pattern)
+        except re.error as error:
+            self._wrong(("inputs", name, "pattern"), f"not a regular expression: {error}")
+            return None
+        if pattern.groups != 1:
+            self._wrong(("inputs", name, "pattern"), f"needs exactly one group, the value; it has {pattern.groups}")
+            return None
+        return Input(name=name, pattern=pattern, ask=document.ask)
+
+    def _step(self, index: int, step: StepDocument) -> Step | None:
+        field: _Field = ("steps", index)
+        kinds = [kind for kind in _KINDS if getattr(step, kind) is not None]
+        if len(kinds) != 1:
+            self._wrong(
+                field, f"a step has exactly one of {', '.join(_KINDS)}; this one has {', '.join(kinds) or 'none'}"
+            )
+            return None
+        if step.id in self._taken:
+            self._wrong((*field, "id"), f"{step.id!r} is taken; every step needs a name of its own")
+        self._taken.add(step.id)
+        for name in sorted(name for name in step.model_fields_set if getattr(step, name) is None):
+            shown = StepDocument.model_fields[name].alias or name
+            self._wrong((*field, shown), "is empty; fill it in or leave it out")
+        allowed = {
+            "tool": {"tool", "args", "approve", "when"},
+            "select": {"select", "otherwise"},
+            "require": {"require", "otherwise"},
+            "reply": {"reply", "values", "when"},
+        }[kinds[0]]
+        for name in sorted(step.model_fields_set - allowed - {"id"}):
+            shown = StepDocument.model_fields[name].alias or name
+            self._wrong((*field, shown), f"does not go with a {kinds[0]} step")
+        return getattr(self, f"_{kinds[0]}")(field, step)  # type: ignore[no-any-return]
+
+    def _tool(self, field: _Field, step: StepDocument) -> ToolStep | None:
+        tool = self._toolbox.get(str(step.tool))
+        if tool is None:
+            self._wrong(
+                (*field, "tool"), f"no tool is called {step.tool!r}; {nearest(str(step.tool), self._toolbox.names())}"
+            )
+            self._samples[step.id] = Labelled(data=None, label=PLAN)
+            return None
+        args = {name: self._template(text, (*field, "args", name)) for name, text in step.args.items()}
+        self._check_args(field, tool, args)
+        result = ToolStep(
+            id=step.id,
+            tool=tool.name,
+            args={name: template for name, template in args.items() if template is not None},
+            approve=self._expression(step.approve, (*field, "approve")),
+            when=self._expression(step.when, (*field, "when")),
+        )
+        self._samples[step.id] = Labelled(data=sample(tool.output_model), label=PLAN)
+        return result
+
+    def _check_args(self, field: _Field, tool: Tool, args: Mapping[str, Template | None]) -> None:
+        known = tool.input_model.model_fields
+        for name in args:
+            if name not in known:
+                self._wrong((*field, "args", name), f"{tool.name} has no argument {name!r}; {nearest(name, known)}")
+        for name, info in known.items():
+            if info.is_required() and name not in args:
+                self._wrong((*field, "args"), f"{tool.name} needs the argument {name!r}")
+        if self._problems or any(template is None for template in args.values()):
+            return
+        try:
+            tool.check_args({name: _sure(template).fill(self._samples).data for name, template in args.items()})
+        except ToolFailed as error:
+            if "should be a valid" in str(error):
+                self._wrong((*field, "args"), f"{error}; the path carries another type")
+
+    def _select(self, field: _Field, step: StepDocument) -> SelectStep | None:
+        document = _sure(step.select)
+        field = (*field, "select")
+        template = self._template(document.source, (*field, "from"))
+        if template is None or len(template.parts) != 1 or isinstance(template.parts[0], str):
+            if template is not None:
+                self._wrong((*field, "from"), "is one path, for example ${orders.items}")
+            self._samples[step.id] = Labelled(data=None, label=PLAN)
+            return None
+        items = resolve(template.parts[0], self._samples).data
+        if not isinstance(items, list) or not items:
+            self._wrong((*field, "from"), "is not a list")
+            self._samples[step.id] = Labelled(data=None, label=PLAN)
+            return None
+        where = self._expression(document.where, (*field, "where"), it=items[0])
+        self._samples[step.id] = Labelled(data=items[0], label=PLAN)
+        end = self._otherwise(step, field[:-1])
+        if where is None:
+            return None
+        return SelectStep(id=step.id, source=template.parts[0], where=where, otherwise=end)
+
+    def _require(self, field: _Field, step: StepDocument) -> RequireStep | None:
+        condition = self._expression(step.require, (*field, "require"))
+        end = self._otherwise(step, field)
+        return None if condition is None else RequireStep(id=step.id, condition=condition, otherwise=end)
+
+    def _reply(self, field: _Field, step: StepDocument) -> ReplyStep | None:
+        values = {name: self._template(text, (*field, "with", name)) for name, text in step.values.items()}
+        self._known_reply(str(step.reply), (*field, "reply"), values)
+        return ReplyStep(
+            id=step.id,
+            reply=str(step.reply),
+            values={name: template for name, template in values.items() if template is not None},
+            when=self._expression(step.when, (*field, "when")),
+        )
+
+    def _otherwise(self, step: StepDocument, field: _Field) -> Otherwise | None:
+        if step.otherwise is None:
+            return None
+        self._known_reply(step.otherwise.reply, (*field, "else", "reply"), {})
+        return Otherwise(reply=step.otherwise.reply, outcome=step.otherwise.outcome)
+
+    def _known_reply(self, name: str, field: _Field, values: Mapping[str, Any]) -> None:
+        if name not in self._replies.names():
+            self._wrong(field, f"no reply is called {name!r}; {nearest(name, self._replies.names())}")
+            return
+        for place in sorted(self._replies.places(name) - values.keys()):
+            self._wrong(field, f"the reply {name} wants ${{{place}}}, and nothing here fills it")
+
+    def _template(self, text: str, field: _Field) -> Template | None:
+        try:
+            template = Template.compile(text)
+            template.fill(self._samples)
+        except PathError as error:
+            known = nearest(error.at, self._samples) if error.at == error.path.split(".")[0] else ""
+            self._wrong(field, f"{error}{'; ' + known if known else ''}")
+            return None
+        return template
+
+    def _expression(self, text: str | None, field: _Field, **extra: Any) -> Expression | None:
+        if text is None:
+            return None
+        values = {name: value.data for name, value in self._samples.items()} | extra
+        try:
+            expression = Expression(text)
+            expression(values)
+        except ExpressionError as error:
+            unknown = [] if "not an expression" in str(error) else sorted(Expression(text).names - values.keys())
+            hint = f"; {nearest(unknown[0], values)}" if unknown else ""
+            self._wrong(field, f"{error}{hint}")
+            return None
+        return expression if self._known_paths(expression, values, field) else None
+
+    def _known_paths(self, expression: Expression, values: Mapping[str, Any], field: _Field) -> bool:
+        """Check what the trial may not have reached: ``false && order.misspelled`` has an answer."""
+        before = len(self._problems)
+        for path in sorted(expression.paths):
+            record = values
+            for name in path:
+                if isinstance(record, Mapping) and record and name not in record:
+                    self._wrong(field, f"`{expression.source}`: there is no {'.'.join(path)}; {nearest(name, record)}")
+                    break
+                record = record[name] if isinstance(record, Mapping) and name in record else {}
+        return len(self._problems) == before
+
+    def _wrong(self, field: _Field, message: str) -> None:
+        self._problems.append(self._source.problem(field, message))
+
+
+TASK_SAMPLE: dict[str, Any] = {
+    "id": "task-1",
+    "ticket_id": "T-1",
+    "subject": "Hello",
+    "language": "en",
+    "requester": {"email": "someone@example.com", "name": "Someone"},
+}
+"""What ``task.`` offers to procedures, filled with sample values."""
+
+
+def _sure(value: Any) -> Any:
+    assert value is not None, "only reached when no problem was found"
+    return value

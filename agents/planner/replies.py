@@ -1,0 +1,112 @@
+"""Replies: what the requester reads, written by the tenant, one file per reply and language.
+
+``replies/refund-done.de.md`` is the German text of the reply ``refund-done``. ``${name}`` places are filled from the
+step's ``with``; ``${requester_name}`` is always there. Nothing else in the text is interpreted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from agents.errors import InvalidDocument, Problem
+from agents.money import Money
+
+_FILE = re.compile(r"([a-z0-9-]+)\.([a-z]{2})\.md")
+_PLACE = re.compile(r"\$\{([^}]*)\}")
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+ALWAYS = frozenset({"requester_name"})
+FALLBACK = "en"
+
+
+class Replies:
+    """All replies of one deployment."""
+
+    def __init__(self, texts: Mapping[tuple[str, str], str]) -> None:
+        """``texts`` maps (name, language) to a template."""
+        self._texts = dict(texts)
+
+    @classmethod
+    def load(cls, folder: Path) -> Replies:
+        """Read every ``NAME.LANG.md`` in ``folder``; `InvalidDocument` lists whatever is wrong with any of them."""
+        texts: dict[tuple[str, str], str] = {}
+        problems = []
+        for path in sorted(folder.glob("*")):
+            match = _FILE.fullmatch(path.name)
+            if match is None:
+                problems.append(
+                    Problem(
+                        file=str(path),
+                        line=None,
+                        field="",
+                        message="name replies NAME.LANG.md, for example refund-done.en.md",
+                    )
+                )
+                continue
+            try:
+                text = path.read_text(encoding="utf-8").strip()
+            except (UnicodeDecodeError, OSError):
+                problems.append(Problem(file=str(path), line=None, field="", message="is not UTF-8 text"))
+                continue
+            if not text:
+                problems.append(Problem(file=str(path), line=1, field="", message="is empty; a reply needs words"))
+            for place in _PLACE.finditer(text):
+                if not _NAME.fullmatch(place.group(1)):
+                    line = text[: place.start()].count("\n") + 1
+                    problems.append(
+                        Problem(
+                            file=str(path),
+                            line=line,
+                            field="",
+                            message=f"{place.group(0)} is not a plain name in ${{}}",
+                        )
+                    )
+            texts[match.group(1), match.group(2)] = text
+        names = {name for name, _ in texts}
+        problems += [
+            Problem(
+                file=str(folder / f"{name}.{FALLBACK}.md"),
+                line=None,
+                field="",
+                message="is missing; other languages exist",
+            )
+            for name in sorted(names)
+            if (name, FALLBACK) not in texts
+        ]
+        if problems:
+            raise InvalidDocument(problems)
+        return cls(texts)
+
+    def names(self) -> frozenset[str]:
+        """Names of all replies."""
+        return frozenset(name for name, _ in self._texts)
+
+    def languages(self) -> frozenset[str]:
+        """Languages in which there is at least one reply."""
+        return frozenset(language for _, language in self._texts)
+
+    def places(self, name: str) -> frozenset[str]:
+        """Names that the reply's texts, in all languages, want filled."""
+        texts = [text for (reply, _), text in self._texts.items() if reply == name]
+        return frozenset(place for text in texts for place in _PLACE.findall(text)) - ALWAYS
+
+    def render(self, name: str, language: str, values: Mapping[str, Any], *, requester_name: str) -> str:
+        """The reply in ``language``, or in English where that language has none.
+
+        Money is written as people of that language write it. Each place is filled once: a value that looks like a
+        place stays as it is.
+        """
+        text = self._texts.get((name, language)) or self._texts[name, FALLBACK]
+        filled = {"requester_name": requester_name, **values}
+        return _PLACE.sub(lambda place: _written(filled[place.group(1)], language), text)
+
+
+def _written(value: Any, language: str) -> str:
+    try:
+        return Money.model_validate(value).text(language)
+    except ValidationError:
+        return str(value)

@@ -1,0 +1,120 @@
+"""The one decision: may this call execute? Pure and total; what is not clearly allowed is denied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from agents.canonical import fingerprint
+from agents.policy.approval import Approval
+from agents.policy.grant import Grant
+from agents.policy.labels import Integrity, Label
+from agents.receipt import Effect
+from agents.tools.tool import Tool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that a step wants to make, with literal arguments."""
+
+    tenant: str
+    run_id: str
+    step: str
+    tool: str
+    args: Mapping[str, JsonValue]
+    at: datetime
+    calls_of_step: int
+    """Calls this step has made already in this job."""
+    calls_of_run: int
+    """Calls all steps have made already in this job."""
+    approval_required: bool = False
+    """The procedure's ``approve`` condition holds."""
+    approval: Approval | None = None
+    """A person's answer, if one was given for this step."""
+
+    @property
+    def args_sha256(self) -> str:
+        """Fingerprint of the literal arguments."""
+        return fingerprint(self.args)
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The call may execute now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The call does not execute."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsApproval:
+    """The call executes only after a person has seen these literal arguments and said yes."""
+
+    reason: str
+
+
+Decision = Allow | Deny | NeedsApproval
+
+
+def decide(call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool | None) -> Decision:
+    """Decide on one call.
+
+    Args:
+        call: the call with its literal arguments.
+        labels: the label of each argument; an argument without one is untrusted.
+        grant: what the run's plan allows.
+        tool: the tool as registered, or None if there is no such tool.
+    """
+    if tool is None or tool.name != call.tool:
+        return Deny("unknown_tool", f"there is no tool {call.tool}")
+    if (call.tenant, call.run_id) != (grant.tenant, grant.run_id):
+        return Deny("foreign_grant", "the grant is another run's")
+    if call.at.tzinfo is None or grant.expires_at.tzinfo is None or call.at >= grant.expires_at:
+        return Deny("grant_expired", f"the grant ended at {grant.expires_at.isoformat()}")
+    slot = grant.slot(call.step)
+    if slot is None or slot.tool != call.tool:
+        return Deny("not_granted", f"the plan does not let step {call.step} call {call.tool}")
+    if call.calls_of_step >= slot.max_calls or call.calls_of_run >= grant.max_calls:
+        return Deny(
+            "calls_used_up", f"step {call.step} has used its {slot.max_calls} calls, or the run its {grant.max_calls}"
+        )
+    if frozenset(call.args) != slot.args:
+        return Deny("unplanned_argument", f"step {call.step} passes {', '.join(sorted(slot.args)) or 'no arguments'}")
+    if tool.effect is Effect.READ:
+        return Allow()
+    return _decide_effect(call, labels, grant, tool)
+
+
+def _decide_effect(call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool) -> Decision:
+    untrusted = []
+    for name in sorted(tool.sinks & call.args.keys()):
+        label = labels.get(name)
+        if label is not None and label.owner is not None and label.owner != grant.requester_email:
+            return Deny("not_the_requesters", f"{name} belongs to another customer's record")
+        if label is None or label.integrity < Integrity.DIRECTORY:
+            untrusted.append(name)
+    if not untrusted and not call.approval_required:
+        return Allow()
+    if call.approval is not None and _covers(call, call.approval):
+        return Allow()
+    if untrusted:
+        return NeedsApproval(f"{', '.join(untrusted)} of {tool.name} comes from words that nobody vouches for")
+    return NeedsApproval(f"the procedure asks for a person's approval before {tool.name}")
+
+
+def _covers(call: Call, approval: Approval) -> bool:
+    """True if the approval is a yes to exactly this call; arguments without a fingerprint are covered by nothing."""
+    if approval.expires_at.tzinfo is None:
+        return False
+    try:
+        return approval.covers(tool=call.tool, args_sha256=call.args_sha256, at=call.at)
+    except TypeError:
+        return False

@@ -1,0 +1,133 @@
+"""Labels: how far a value may be trusted, whose record it is, and where it came from.
+
+A label travels with its value through paths, templates and `select`. What nobody labelled is untrusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from functools import reduce
+
+from pydantic import JsonValue
+
+Path = tuple[str | int, ...]
+SEVERAL = "several customers"
+
+
+class Integrity(IntEnum):
+    """Who vouches for a value, weakest first."""
+
+    UNTRUSTED = 0
+    """Words of customers, pages, knowledge and models."""
+    DIRECTORY = 1
+    """The helpdesk authenticated it: the requester's e-mail address."""
+    SYSTEM = 2
+    """The system of record says so."""
+    PLAN = 3
+    """Written in the procedure."""
+    OPERATOR = 4
+    """Written in the deployment's settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """The label of one value."""
+
+    integrity: Integrity
+    origins: frozenset[str] = frozenset()
+    """Where it came from, for people: ``message m-1``, ``step orders``."""
+    owner: str | None = None
+    """The e-mail address of the requester whose record this is; None when nobody checked. `SEVERAL` for a value
+    made from the records of more than one."""
+
+    def join(self, other: Label) -> Label:
+        """The label of a value made from both: the weaker integrity; an owner is never lost on the way."""
+        owners = {owner for owner in (self.owner, other.owner) if owner is not None}
+        return Label(
+            integrity=min(self.integrity, other.integrity),
+            origins=self.origins | other.origins,
+            owner=owners.pop() if len(owners) == 1 else (SEVERAL if owners else None),
+        )
+
+
+def _part(data: JsonValue, part: str | int) -> JsonValue:
+    match data, part:
+        case list(), int():
+            return data[part]
+        case dict(), str():
+            return data[part]
+        case _:
+            raise LookupError(part)
+
+
+UNTRUSTED = Label(integrity=Integrity.UNTRUSTED)
+PLAN = Label(integrity=Integrity.PLAN, origins=frozenset({"procedure"}))
+
+
+def join_all(labels: Iterable[Label]) -> Label:
+    """The join of several labels; of none: a literal of the plan."""
+    found = list(labels)
+    return reduce(Label.join, found) if found else PLAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """Plain data with a label, and finer labels for the parts that have their own."""
+
+    data: JsonValue
+    label: Label
+    parts: Mapping[tuple[str, ...], Label] = field(default_factory=dict)
+    """Field path (list positions left out) to label; the longest prefix counts, else ``label``."""
+
+    def at(self, path: Path) -> Labelled:
+        """The part of the value at ``path``.
+
+        Raises:
+            LookupError: there is nothing at ``path``.
+        """
+        data = self.data
+        for part in path:
+            data = _part(data, part)
+        fields = tuple(part for part in path if isinstance(part, str))
+        inner = {key[len(fields) :]: label for key, label in self.parts.items() if key[: len(fields)] == fields}
+        return Labelled(
+            data=data, label=self._label_of(fields), parts={key: label for key, label in inner.items() if key}
+        )
+
+    def reach(self, path: Iterable[str | int]) -> Labelled:
+        """The part at ``path``, or the smallest one on the way there that exists."""
+        value = self
+        for part in path:
+            try:
+                value = value.at((part,))
+            except LookupError:
+                break
+        return value
+
+    def weakest(self) -> Label:
+        """One label for the value with all its parts."""
+        return join_all([self.label, *self.parts.values()]) if isinstance(self.data, dict | list) else self.label
+
+    def weakened(self, by: Label) -> Labelled:
+        """The same data, every label joined with ``by``."""
+        return Labelled(
+            data=self.data,
+            label=self.label.join(by),
+            parts={key: label.join(by) for key, label in self.parts.items()},
+        )
+
+    def owned(self, owner: str) -> Labelled:
+        """The same data, known to be records of ``owner``."""
+        return Labelled(
+            data=self.data,
+            label=replace(self.label, owner=owner),
+            parts={key: replace(label, owner=owner) for key, label in self.parts.items()},
+        )
+
+    def _label_of(self, fields: tuple[str, ...]) -> Label:
+        for length in range(len(fields), 0, -1):
+            if fields[:length] in self.parts:
+                return self.parts[fields[:length]]
+        return self.label

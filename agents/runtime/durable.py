@@ -1,0 +1,93 @@
+"""Jobs that survive the process, on DBOS. It owns control flow only and stores ids, never payloads.
+
+One process works on one engine database at a time (the service holds a lock file); an unfinished job continues when
+the next process starts. Steps are remembered in the engine's database; the bodies guard their own effects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+from pydantic import JsonValue
+from sqlalchemy import Engine as Database
+
+from agents.runtime.port import Body, Job, Runtime
+
+APPLICATION = "settle"
+VERSION = "settle-1"
+"""Jobs of another version are not taken up; raise it only when the order of a job's steps changes."""
+QUEUE = "tickets"
+_UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]
+
+
+class DurableRuntime:
+    """The runtime inside a DBOS workflow."""
+
+    async def once(self, key: str, call: Body) -> JsonValue:
+        """The result of ``call``, from the engine's database if the step was finished before."""
+
+        async def body() -> JsonValue:
+            return await call()
+
+        result: JsonValue = await DBOS.run_step_async({"name": key}, body)
+        return result
+
+
+class DurableEngine:
+    """One DBOS instance; at most one per process."""
+
+    def __init__(self, database: Database, *, workers: int = 2, poll_seconds: float = 0.05) -> None:
+        """``database`` is the engine's own database; ``workers`` jobs run at a time, one per ticket."""
+        self._database = database
+        self._workers = workers
+        self._poll = poll_seconds
+        self._workflow: Any = None
+
+    async def start(self, job: Job) -> None:
+        """Begin working, unfinished jobs of an earlier process first."""
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "application_version": VERSION,
+            "executor_id": "local",
+            "log_level": "ERROR",
+            "serializer": DBOSPortableJSONSerializer(),
+            "system_database_url": self._database.url.render_as_string(hide_password=False),
+            "system_database_engine": self._database,
+            "notification_listener_polling_interval_sec": 0.1,
+        }
+        DBOS(config=config)
+
+        @DBOS.workflow(name="work_on_ticket", max_recovery_attempts=20)
+        async def work_on_ticket(job_id: str) -> None:
+            await job(job_id)
+
+        self._workflow = work_on_ticket
+        await asyncio.to_thread(DBOS.launch)
+        await DBOS.register_queue_async(
+            QUEUE, worker_concurrency=self._workers, partition_concurrency=1, polling_interval_sec=self._poll
+        )
+
+    async def enqueue(self, job_id: str, *, ticket_id: str) -> None:
+        """Add a job; the same id twice is one job. Jobs of one ticket run one after the other."""
+        with SetWorkflowID(job_id), SetEnqueueOptions(queue_partition_key=ticket_id):
+            await DBOS.enqueue_workflow_async(QUEUE, self._workflow, job_id)
+
+    async def idle(self) -> None:
+        """Return when no job is waiting or under way."""
+        while True:
+            unfinished = await DBOS.list_workflows_async(
+                status=_UNFINISHED, limit=1, load_input=False, load_output=False
+            )
+            if not unfinished:
+                return
+            await asyncio.sleep(self._poll)
+
+    async def stop(self) -> None:
+        """Stop; what is under way continues at the next start."""
+        await asyncio.to_thread(DBOS.destroy)
+
+    def runtime(self) -> Runtime:
+        """The runtime for use inside a job."""
+        return DurableRuntime()

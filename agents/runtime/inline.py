@@ -1,0 +1,56 @@
+"""Everything in memory and in order: for embedding, tests, and tickets that need not outlive the process."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from pydantic import JsonValue
+
+from agents.runtime.port import Body, Job, Runtime
+
+
+class InlineRuntime:
+    """Remembers steps for as long as it lives."""
+
+    def __init__(self) -> None:
+        self._results: dict[str, JsonValue] = {}
+
+    async def once(self, key: str, call: Body) -> JsonValue:
+        """The result of ``call``, from memory if the step was finished before."""
+        if key not in self._results:
+            self._results[key] = await call()
+        return self._results[key]
+
+
+class InlineEngine:
+    """Works on jobs one after the other, in `idle`."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[str] = deque()
+        self._seen: set[str] = set()
+        self._job: Job | None = None
+        self._runtime = InlineRuntime()
+
+    async def start(self, job: Job) -> None:
+        """Begin working."""
+        self._job = job
+
+    async def enqueue(self, job_id: str, *, ticket_id: str) -> None:
+        """Add a job; the same id twice is one job."""
+        if job_id not in self._seen:
+            self._seen.add(job_id)
+            self._waiting.append(job_id)
+
+    async def idle(self) -> None:
+        """Work until no job is waiting."""
+        while self._waiting:
+            assert self._job is not None, "start() comes first"
+            self._runtime = InlineRuntime()
+            await self._job(self._waiting.popleft())
+
+    async def stop(self) -> None:
+        """Nothing to stop."""
+
+    def runtime(self) -> Runtime:
+        """The runtime of the job under way."""
+        return self._runtime

@@ -1,0 +1,277 @@
+"""Tables of this package, and functions on a Session. Callers commit; the service owns database and migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, TypeDecorator, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from agents.claim import Claim
+from agents.journal import TargetTaken
+from agents.policy.approval import Approval, ApprovalState
+from agents.receipt import Receipt, ReceiptState
+from agents.task import Run, Task, TaskState
+from agents.ticket import Requester
+from agents.trace import Event, EventKind
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC times in every database; naive ones are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database: in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("times in the database are aware; this one is naive")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database: aware (SQLite forgets the zone)."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class TaskRow(SQLModel, table=True):
+    """One Task."""
+
+    __tablename__ = "task"
+
+    tenant: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    ticket_id: str = Field(index=True)
+    requester_email: str
+    requester_name: str
+    language: str
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    state: str
+    reason: str = ""
+    detail: str = ""
+
+
+class RunRow(SQLModel, table=True):
+    """One Run, with the plan it was started with."""
+
+    __tablename__ = "run"
+
+    tenant: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    task_id: str = Field(index=True)
+    procedure: str
+    plan_sha256: str
+    job: int
+
+
+class ReceiptRow(SQLModel, table=True):
+    """One receipt. ``target`` is the second guard: one effect of a tool on a target per task."""
+
+    __tablename__ = "receipt"
+    __table_args__ = (UniqueConstraint("tenant", "task_id", "tool", "target"),)
+
+    tenant: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    task_id: str = Field(index=True)
+    run_id: str = Field(index=True)
+    tool: str
+    target: str
+    state: str
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    record: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class EventRow(SQLModel, table=True):
+    """One trace event."""
+
+    __tablename__ = "event"
+
+    tenant: str = Field(primary_key=True)
+    run_id: str = Field(primary_key=True)
+    step: str = Field(primary_key=True)
+    n: int = Field(primary_key=True)
+    kind: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    data: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class ApprovalRow(SQLModel, table=True):
+    """One question to a person, and the answer."""
+
+    __tablename__ = "approval"
+
+    tenant: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    ticket_id: str = Field(index=True)
+    state: str = Field(index=True)
+    record: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class ClaimRow(SQLModel, table=True):
+    """One claim."""
+
+    __tablename__ = "claim"
+
+    tenant: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    task_id: str = Field(index=True)
+    record: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
+def save_task(session: Session, task: Task) -> None:
+    """Insert or update a task."""
+    session.merge(
+        TaskRow(
+            requester_email=task.requester.email,
+            requester_name=task.requester.name,
+            **task.model_dump(exclude={"requester", "state"}),
+            state=task.state.value,
+        )
+    )
+
+
+def task_of_ticket(session: Session, tenant: str, ticket_id: str) -> Task | None:
+    """The task of a ticket."""
+    row = session.exec(select(TaskRow).where(TaskRow.tenant == tenant, TaskRow.ticket_id == ticket_id)).first()
+    return None if row is None else _task(row)
+
+
+def tasks(session: Session, tenant: str, state: TaskState | None = None) -> list[Task]:
+    """All tasks of a tenant, or those in one state, in the order of their tickets."""
+    query = select(TaskRow).where(TaskRow.tenant == tenant).order_by(col(TaskRow.ticket_id))
+    if state is not None:
+        query = query.where(TaskRow.state == state.value)
+    return [_task(row) for row in session.exec(query)]
+
+
+def save_run(session: Session, run: Run, plan_sha256: str) -> None:
+    """Insert a run, or note its next job."""
+    session.merge(RunRow(**run.model_dump(), plan_sha256=plan_sha256))
+
+
+def runs_of_task(session: Session, tenant: str, task_id: str) -> list[tuple[Run, str]]:
+    """The runs of a task in the order they were started, each with its plan's fingerprint."""
+    rows = session.exec(
+        select(RunRow).where(RunRow.tenant == tenant, RunRow.task_id == task_id).order_by(col(RunRow.id))
+    )
+    return [(Run(**row.model_dump(exclude={"plan_sha256"})), row.plan_sha256) for row in rows]
+
+
+def receipt_of(session: Session, tenant: str, key: str) -> Receipt | None:
+    """The receipt under that key."""
+    row = session.get(ReceiptRow, (tenant, key))
+    return None if row is None else Receipt.model_validate(row.record)
+
+
+def receipts_of_task(session: Session, tenant: str, task_id: str) -> list[Receipt]:
+    """All receipts of a task, oldest first."""
+    query = select(ReceiptRow).where(ReceiptRow.tenant == tenant, ReceiptRow.task_id == task_id)
+    rows = session.exec(query.order_by(col(ReceiptRow.started_at), col(ReceiptRow.key)))
+    return [Receipt.model_validate(row.record) for row in rows]
+
+
+def begin_receipt(session: Session, receipt: Receipt, target: str) -> None:
+    """Record an effect that is about to happen; `TargetTaken` if this task has it under another key, or had it."""
+    standing = session.get(ReceiptRow, (receipt.tenant, receipt.key))
+    if standing is not None and standing.state != ReceiptState.ABOUT_TO:
+        raise TargetTaken
+    query = select(ReceiptRow.key).where(
+        ReceiptRow.tenant == receipt.tenant,
+        ReceiptRow.task_id == receipt.task_id,
+        ReceiptRow.tool == receipt.tool,
+        ReceiptRow.target == target,
+    )
+    if session.exec(query).first() not in (None, receipt.key):
+        raise TargetTaken
+    session.merge(_receipt_row(receipt, target))
+
+
+def finish_receipt(session: Session, receipt: Receipt) -> None:
+    """Record how a call ended. A receipt that is done or failed is never changed again."""
+    row = session.get(ReceiptRow, (receipt.tenant, receipt.key))
+    if row is None:
+        session.add(_receipt_row(receipt, receipt.key))
+    elif row.state == ReceiptState.ABOUT_TO:
+        row.state = receipt.state.value
+        row.record = receipt.model_dump(mode="json")
+        session.add(row)
+
+
+def record_events(session: Session, events: Iterable[Event]) -> None:
+    """Append events; those already there are ignored."""
+    for event in events:
+        if session.get(EventRow, (event.tenant, event.run_id, event.step, event.n)) is None:
+            session.add(EventRow(**event.model_dump(exclude={"kind"}), kind=event.kind.value))
+
+
+def events_of_run(session: Session, tenant: str, run_id: str) -> list[Event]:
+    """A run's trace in the order it happened."""
+    query = select(EventRow).where(EventRow.tenant == tenant, EventRow.run_id == run_id)
+    rows = session.exec(query.order_by(col(EventRow.at), col(EventRow.n)))
+    return [Event(**row.model_dump(exclude={"kind"}), kind=EventKind(row.kind)) for row in rows]
+
+
+def approval_of(session: Session, tenant: str, approval_id: str) -> Approval | None:
+    """The approval of that id."""
+    row = session.get(ApprovalRow, (tenant, approval_id))
+    return None if row is None else Approval.model_validate(row.record)
+
+
+def approvals(session: Session, tenant: str, state: ApprovalState) -> list[Approval]:
+    """A tenant's approvals in one state."""
+    query = select(ApprovalRow).where(ApprovalRow.tenant == tenant, ApprovalRow.state == state.value)
+    return [Approval.model_validate(row.record) for row in session.exec(query.order_by(col(ApprovalRow.id)))]
+
+
+def save_approval(session: Session, approval: Approval) -> None:
+    """Insert or update an approval."""
+    session.merge(
+        ApprovalRow(
+            tenant=approval.tenant,
+            id=approval.id,
+            ticket_id=approval.ticket_id,
+            state=approval.state.value,
+            record=approval.model_dump(mode="json"),
+        )
+    )
+
+
+def save_claim(session: Session, claim: Claim) -> Claim:
+    """Insert a claim; the one that stands under its id is returned."""
+    row = session.get(ClaimRow, (claim.tenant, claim.id))
+    if row is not None:
+        return Claim.model_validate(row.record)
+    session.add(ClaimRow(tenant=claim.tenant, id=claim.id, task_id=claim.task_id, record=claim.model_dump(mode="json")))
+    return claim
+
+
+def claim_of(session: Session, tenant: str, claim_id: str) -> Claim | None:
+    """The claim of that id."""
+    row = session.get(ClaimRow, (tenant, claim_id))
+    return None if row is None else Claim.model_validate(row.record)
+
+
+def _task(row: TaskRow) -> Task:
+    fields = row.model_dump(exclude={"requester_email", "requester_name", "state"})
+    requester = Requester(email=row.requester_email, name=row.requester_name)
+    return Task(**fields, requester=requester, state=TaskState(row.state))
+
+
+def _receipt_row(receipt: Receipt, target: str) -> ReceiptRow:
+    return ReceiptRow(
+        tenant=receipt.tenant,
+        key=receipt.key,
+        task_id=receipt.task_id,
+        run_id=receipt.run_id,
+        tool=receipt.tool,
+        target=target,
+        state=receipt.state.value,
+        started_at=receipt.started_at,
+        record=receipt.model_dump(mode="json"),
+    )

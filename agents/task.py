@@ -1,0 +1,57 @@
+"""Tasks and Runs: one issue inside a ticket, and one attempt of an agent at it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from agents.ticket import Requester
+
+
+class TaskState(StrEnum):
+    """Where a Task stands. The first three are under way, the others are ends."""
+
+    OPEN = "open"
+    WAITING_REQUESTER = "waiting_requester"
+    WAITING_APPROVAL = "waiting_approval"
+    CLAIMED = "claimed"
+    ANSWERED = "answered"
+    """The requester was answered and nothing is claimed (an order that is not theirs, for example)."""
+    HANDED_OFF = "handed_off"
+    EXCLUDED = "excluded"
+    """Not worked on at all: the helpdesk says it is spam, for example."""
+
+
+class Task(BaseModel):
+    """One issue inside a Ticket, to be finished end to end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    id: str
+    ticket_id: str
+    requester: Requester
+    language: str
+    """ISO 639-1 code of the requester's words: the language of the replies."""
+    opened_at: datetime
+    state: TaskState = TaskState.OPEN
+    reason: str = ""
+    """Coded reason of the state, for example ``no_procedure``; empty when there is nothing to explain."""
+    detail: str = ""
+    """The reason in words, for people."""
+
+
+class Run(BaseModel):
+    """One attempt of an agent at a Task; its procedure's version is frozen when it starts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    id: str
+    task_id: str
+    procedure: str
+    """``name@version``"""
+    job: int
+    """Counts the stretches of work: a run that waits for a person ends its job, the answer starts the next."""

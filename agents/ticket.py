@@ -1,0 +1,93 @@
+"""Tickets: a thread in a helpdesk, who opened it, its messages. The words are data, never instructions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Requester(_Record):
+    """Who opened a ticket: authenticated by the helpdesk, and nothing more."""
+
+    email: str
+    name: str = ""
+
+
+class Author(StrEnum):
+    """Who wrote a message."""
+
+    REQUESTER = "requester"
+    AGENT = "agent"
+    STAFF = "staff"
+
+
+class Message(_Record):
+    """One message of a conversation."""
+
+    id: str
+    author: Author
+    text: str
+    at: datetime
+    public: bool = True
+    """False for internal notes, which the requester never sees."""
+    automatic: bool = False
+    """True when the mail system marked it as an automatic reply."""
+
+
+class TicketStatus(StrEnum):
+    """Where a ticket stands in the helpdesk."""
+
+    OPEN = "open"
+    WAITING = "waiting"
+    RESOLVED = "resolved"
+    WITH_STAFF = "with_staff"
+
+
+class Ticket(_Record):
+    """One thread with its whole conversation, as read from the helpdesk at one moment."""
+
+    tenant: str
+    id: str
+    subject: str
+    requester: Requester
+    messages: tuple[Message, ...]
+    tags: tuple[str, ...] = ()
+    status: TicketStatus = TicketStatus.OPEN
+    opened_at: datetime
+    version: int
+    """Counts the requester's and the staff's messages and changes; compared before every reply or effect."""
+
+    def requester_messages(self) -> tuple[Message, ...]:
+        """What the requester wrote, oldest first."""
+        return tuple(message for message in self.messages if message.author is Author.REQUESTER)
+
+
+class Helpdesk(Protocol):
+    """One tenant's helpdesk. Writes carry a key: the same key twice is one message, one change."""
+
+    async def get(self, ticket_id: str) -> Ticket:
+        """The ticket as it stands now; `TicketNotFound` if there is none."""
+        ...
+
+    async def reply(self, ticket_id: str, text: str, *, key: str) -> Message:
+        """Send the requester a public message from the agent; returns the message that stands under ``key``."""
+        ...
+
+    async def find_reply(self, ticket_id: str, *, key: str) -> Message | None:
+        """The message sent under ``key``, if it was sent."""
+        ...
+
+    async def set_status(self, ticket_id: str, status: TicketStatus, *, key: str) -> None:
+        """Change the status once per ``key``."""
+        ...
+
+    async def hand_off(self, ticket_id: str, summary: str, *, key: str) -> None:
+        """Give the ticket to people: an internal note with ``summary``, status `TicketStatus.WITH_STAFF`."""
+        ...

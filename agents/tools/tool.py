@@ -1,0 +1,347 @@
+"""Tools: typed functions with a declared effect.
+
+    @tool(effect="irreversible", sinks={"order_id", "amount"}, lookup=find_refund)
+    async def refund(ctx: ToolContext, order_id: str, amount: Money) -> Refund:
+        \"\"\"Refund an order in the back office.\"\"\"
+
+The input schema comes from the signature, the description from the docstring; the output model is mandatory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import re
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, create_model
+
+from agents.canonical import sha256_hex
+from agents.clock import Clock
+from agents.errors import InvalidTool, ToolFailed, ToolOutcomeUnknown
+from agents.evidence import Evidence, EvidenceStore
+from agents.policy.labels import Integrity, Label, Labelled
+from agents.receipt import Effect
+from agents.ticket import Helpdesk
+
+if TYPE_CHECKING:
+    from agents.tools.browser.session import Browser
+
+GRACE = 1.0
+"""Seconds a tool that is too late has to clean up; one that ignores it is left behind."""
+_VOUCHED = ("untrusted", "directory", "system")
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolContext:
+    """What a tool is given beside its arguments."""
+
+    tenant: str
+    task_id: str
+    ticket_id: str
+    requester_email: str
+    language: str
+    key: str
+    """The call's idempotency key: pass it on to the other system wherever it takes a reference."""
+    clock: Clock
+    settings: Mapping[str, str]
+    """The deployment's settings for tools, for example ``back_office_url``; credentials among them."""
+    evidence_store: EvidenceStore
+    helpdesk: Helpdesk
+    browser: Browser | None = None
+    """The browser of this process; None where none is available."""
+    kept: list[Evidence] = field(default_factory=list)
+    """Evidence kept during this call; it goes into the receipt."""
+
+    def keep(self, data: bytes, *, media_type: str, label: str) -> Evidence:
+        """Keep ``data`` as evidence of this call."""
+        evidence = self.evidence_store.put(data, media_type=media_type, label=label)
+        self.kept.append(evidence)
+        return evidence
+
+    def setting(self, name: str) -> str:
+        """One setting; `ToolFailed` naming it if the deployment lacks it."""
+        try:
+            return self.settings[name]
+        except KeyError:
+            raise ToolFailed(f"settle.toml has no [tools.settings] {name}", code="setting_missing") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A registered tool. Made by `tool`; named by the `Toolbox` that holds it."""
+
+    name: str
+    description: str
+    version: str
+    """Changes with the tool's source; part of every receipt."""
+    effect: Effect
+    sinks: frozenset[str]
+    """Arguments that decide where an effect goes or how much it moves; untrusted text never reaches them unseen."""
+    input_model: type[BaseModel]
+    output_model: type[BaseModel]
+    outputs: Mapping[tuple[str, ...], Integrity]
+    """Who vouches for which output field; everything else is untrusted."""
+    owned_by: str | None
+    """The argument that names the customer whose records are returned, and only theirs."""
+    timeout: float
+    """Seconds one call may take."""
+    tries: int
+    """How often a read is tried when it fails in a way that may pass."""
+    function: Callable[..., Any]
+    lookup: Callable[..., Any] | None
+    """Finds out whether an effect happened: the output model, or None if it certainly did not."""
+
+    def check_args(self, args: Mapping[str, JsonValue]) -> dict[str, Any]:
+        """The arguments as the function takes them; `ToolFailed` if they do not fit the signature."""
+        try:
+            model = self.input_model.model_validate(dict(args))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise ToolFailed(f"{self.name}: argument {place}: {first['msg']}", code="bad_argument") from None
+        except Exception as error:
+            raise ToolFailed(f"{self.name}: the arguments do not fit: {error}", code="bad_argument") from error
+        return {name: getattr(model, name) for name in type(model).model_fields}
+
+    async def call(self, context: ToolContext, args: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Call it once and return its validated output as JSON data.
+
+        Raises:
+            ToolFailed: it failed and changed nothing (for a tool with an effect only the tool itself may say so).
+            ToolOutcomeUnknown: a tool with an effect raised, timed out or answered in another shape.
+        """
+        answer = await self._guarded(self.function, context, self.check_args(args))
+        assert answer is not None, "only a lookup may answer None"
+        return answer
+
+    async def look_up(self, context: ToolContext, args: Mapping[str, JsonValue]) -> dict[str, JsonValue] | None:
+        """What an earlier call under this key achieved; None if it certainly had no effect.
+
+        Raises:
+            ToolOutcomeUnknown: there is no lookup, or it could not tell.
+        """
+        if self.lookup is None:
+            raise ToolOutcomeUnknown(f"{self.name} has no lookup, so nobody can say whether it happened")
+        try:
+            return await self._guarded(self.lookup, context, self.check_args(args), optional=True)
+        except ToolFailed as error:
+            raise ToolOutcomeUnknown(f"{self.name}: the lookup failed: {error}") from error
+
+    def labelled(self, output: JsonValue, *, step: str, args: Mapping[str, Labelled]) -> Labelled:
+        """The output with its labels: declared fields as declared, the rest untrusted, records of a known owner."""
+        origins = frozenset({f"step {step}"})
+        labels = {path: Label(integrity=level, origins=origins) for path, level in self.outputs.items()}
+        whole = labels.pop((), Label(integrity=Integrity.UNTRUSTED, origins=origins))
+        value = Labelled(data=output, label=whole, parts=labels)
+        if self.owned_by is None:
+            return value
+        owner = args[self.owned_by]
+        trusted = owner.label.integrity >= Integrity.DIRECTORY and isinstance(owner.data, str)
+        return value.owned(str(owner.data)) if trusted else value
+
+    async def _guarded(
+        self, function: Callable[..., Any], context: ToolContext, args: dict[str, Any], *, optional: bool = False
+    ) -> dict[str, JsonValue] | None:
+        fails = ToolFailed if self.effect is Effect.READ or optional else ToolOutcomeUnknown
+        try:
+            if inspect.iscoroutinefunction(function):
+                answer = await _within(self.timeout, function(context, **args))
+            else:
+                answer = await _within(self.timeout, _in_thread(lambda: function(context, **args)))
+        except (ToolFailed, ToolOutcomeUnknown):
+            raise
+        except _TooLate:
+            raise fails(f"{self.name} did not answer within {self.timeout:g} s") from None
+        except Exception as error:
+            raise fails(f"{self.name} raised {type(error).__name__}: {str(error)[:300]}") from error
+        if optional and answer is None:
+            return None
+        try:
+            data: dict[str, JsonValue] = self.output_model.model_validate(answer).model_dump(
+                mode="json", warnings="error"
+            )
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"]) or "its answer"
+            raise fails(f"{self.name} answered in another shape: {place}: {first['msg']}") from None
+        except Exception as error:
+            raise fails(f"{self.name} answered in another shape: {str(error)[:300]}") from error
+        return data
+
+
+def tool(
+    *,
+    effect: Literal["read", "write", "irreversible"],
+    sinks: set[str] | None = None,
+    outputs: Mapping[str, Literal["untrusted", "directory", "system"]] | None = None,
+    owned_by: str | None = None,
+    lookup: Callable[..., Awaitable[Any]] | None = None,
+    name: str | None = None,
+    timeout: float = 30.0,
+    tries: int = 3,
+) -> Callable[[Callable[..., Any]], Tool]:
+    """Declare a function as a tool.
+
+    Args:
+        effect: what it may do to the world.
+        sinks: arguments that decide where an effect goes or how much it moves. Required for effects.
+        outputs: dotted output field to who vouches for it (``{"items": "system", "items.note": "untrusted"}``);
+            list positions are left out; ``""`` is the whole output.
+        owned_by: the argument that names the customer whose records come back.
+        lookup: for effects: same parameters, answers the output of an earlier call under ``ctx.key`` or None.
+        name: defaults to the function's name; a toolbox puts its module's name before it.
+        timeout: seconds.
+        tries: how often a read is tried when it says it may pass.
+
+    Raises:
+        InvalidTool: the declaration is incomplete or contradicts itself; the message says what to add.
+    """
+
+    def declare(function: Callable[..., Any]) -> Tool:
+        called = name or function.__name__
+        input_model, output_model = _models(function, called)
+        declared = frozenset(sinks or ())
+        if not _NAME.fullmatch(called):
+            raise InvalidTool(called, "a name has lower-case letters, digits and underscores, at most one dot")
+        if effect != "read" and sinks is None:
+            raise InvalidTool(
+                called, f"has effect={effect!r}: say which arguments are sinks, for example sinks={{'order_id'}}"
+            )
+        if effect != "read" and lookup is None:
+            raise InvalidTool(called, "has an effect and no lookup: without one a crash leaves its outcome unknown")
+        if lookup is not None and _parameters(lookup) != _parameters(function):
+            raise InvalidTool(called, f"its lookup takes other parameters than {', '.join(_parameters(function))}")
+        for path, level in (outputs or {}).items():
+            if level not in _VOUCHED:
+                raise InvalidTool(called, f"outputs: {level!r} is none of {', '.join(_VOUCHED)}")
+            if path and path.split(".")[0] not in output_model.model_fields | output_model.model_computed_fields:
+                raise InvalidTool(called, f"outputs: {output_model.__name__} has no field {path!r}")
+        unknown = declared - input_model.model_fields.keys()
+        if unknown or (owned_by is not None and owned_by not in input_model.model_fields):
+            raise InvalidTool(called, f"has no argument {', '.join(sorted(unknown)) or owned_by}")
+        return Tool(
+            name=called,
+            description=inspect.cleandoc(function.__doc__ or called),
+            version=_version(function),
+            effect=Effect(effect),
+            sinks=declared,
+            input_model=input_model,
+            output_model=output_model,
+            outputs={
+                tuple(path.split(".")) if path else (): Integrity[level.upper()]
+                for path, level in (outputs or {}).items()
+            },
+            owned_by=owned_by,
+            timeout=timeout,
+            tries=tries,
+            function=function,
+            lookup=lookup,
+        )
+
+    return declare
+
+
+def _models(function: Callable[..., Any], name: str) -> tuple[type[BaseModel], type[BaseModel]]:
+    try:
+        hints = get_type_hints(function)
+    except NameError as error:
+        raise InvalidTool(name, f"its signature names something unknown: {error}") from None
+    parameters = list(inspect.signature(function).parameters.values())
+    if not parameters or hints.get(parameters[0].name) is not ToolContext:
+        raise InvalidTool(name, "takes `ctx: ToolContext` as its first parameter")
+    output = hints.get("return")
+    if not (isinstance(output, type) and issubclass(output, BaseModel)):
+        raise InvalidTool(name, "returns no pydantic model; annotate it, for example `-> Order`")
+    fields: dict[str, Any] = {}
+    for parameter in parameters[1:]:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise InvalidTool(name, "takes named parameters only, no *, ** or /")
+        if parameter.name not in hints:
+            raise InvalidTool(name, f"parameter {parameter.name} has no type")
+        fields[parameter.name] = (
+            hints[parameter.name],
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
+    try:
+        model = create_model(f"{name.replace('.', '_')}_arguments", __config__=ConfigDict(extra="forbid"), **fields)
+    except Exception as error:
+        raise InvalidTool(name, f"its parameters cannot be described: {str(error).splitlines()[0]}") from error
+    return model, output
+
+
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(function).parameters)[1:]
+
+
+def _version(function: Callable[..., Any]) -> str:
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):
+        source = repr(function)
+    return sha256_hex(source.encode())[:12]
+
+
+class _TooLate(Exception):
+    """Control flow: the time is up. Not a `TimeoutError`, which a tool may raise itself."""
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, Any]) -> Any:
+    """The answer of ``work``, or `_TooLate`; returns in time even if ``work`` ignores that it is cancelled."""
+    task = asyncio.ensure_future(_contained(work))
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+        if done:
+            return task.result()
+        task.cancel()
+        await asyncio.wait({task}, timeout=min(seconds, GRACE))
+        raise _TooLate
+    finally:
+        task.cancel()
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+
+async def _contained(work: Coroutine[Any, Any, Any]) -> Any:
+    """What a tool raises to end the process, or to look cancelled, is an error of the tool and nothing more."""
+    try:
+        return await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise RuntimeError("it cancelled itself") from None
+    except Exception:
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"it tried to end the process: {error!r}") from error
+
+
+async def _in_thread(function: Callable[[], Any]) -> Any:
+    """Run ``function`` in a daemon thread: one that hangs for ever does not keep the process from ending."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def deliver(setter: Callable[[Any], None], value: Any) -> None:
+        if not future.done():
+            setter(value)
+
+    def work() -> None:
+        try:
+            setter, value = future.set_result, function()
+        except Exception as error:
+            setter, value = (
+                future.set_exception,
+                RuntimeError(repr(error)) if isinstance(error, StopIteration) else error,
+            )
+        except BaseException as error:
+            setter, value = future.set_exception, RuntimeError(f"it tried to end the process: {error!r}")
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(deliver, setter, value)
+
+    threading.Thread(target=work, daemon=True, name="settle-tool").start()
+    return await future

@@ -1,0 +1,89 @@
+"""A toolbox: the tools of one deployment, each under one name."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from agents.canonical import sha256_hex
+from agents.errors import InvalidDocument, InvalidTool, Problem
+from agents.tools.tool import Tool
+
+
+class Toolbox:
+    """Tools by name."""
+
+    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+        """A toolbox with ``tools``; `InvalidTool` if two share a name."""
+        self._tools: dict[str, Tool] = {}
+        for tool in tools:
+            if tool.name in self._tools:
+                raise InvalidTool(tool.name, "is defined twice")
+            self._tools[tool.name] = tool
+
+    @classmethod
+    def load(cls, modules: Iterable[Path], builtin: Iterable[Tool] = ()) -> Toolbox:
+        """The tools of Python files, each named ``file.function``, with ``builtin`` ones beside them.
+
+        A file may import others beside it.
+
+        Raises:
+            InvalidDocument: a file cannot be imported, or a declaration in it is refused; nothing is registered then.
+        """
+        found = list(builtin)
+        for path in modules:
+            found += [replace(tool, name=f"{path.stem}.{tool.name}") for tool in _tools_in(path)]
+            try:
+                cls(found)
+            except InvalidTool as error:
+                raise _refused(path, None, str(error)) from None
+        return cls(found)
+
+    def get(self, name: str) -> Tool | None:
+        """The tool of that name, or None."""
+        return self._tools.get(name)
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self._tools.values())
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        return sorted(self._tools)
+
+
+def _tools_in(path: Path) -> list[Tool]:
+    name = f"settle_tools_{sha256_hex(str(path.resolve()).encode())[:12]}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.exists():
+        raise _refused(path, None, "is not a Python file that exists")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    beside = str(path.parent.resolve())
+    if beside not in sys.path:
+        sys.path.append(beside)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(name)
+        line = _line_in(str(spec.origin), error)
+        message = str(error) if isinstance(error, InvalidTool) else f"{type(error).__name__}: {error}"
+        raise _refused(path, line, message) from error
+    return [value for value in vars(module).values() if isinstance(value, Tool)]
+
+
+def _refused(path: Path, line: int | None, message: str) -> InvalidDocument:
+    return InvalidDocument([Problem(file=str(path), line=line, field="", message=message)])
+
+
+def _line_in(path: str, error: BaseException) -> int | None:
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return error.lineno
+    trace, line = error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

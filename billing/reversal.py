@@ -1,0 +1,142 @@
+"""Second thoughts: the requester came back, or the proof was undone. Charges are reversed, the rest void.
+
+No function here commits, and none does anything twice: a message is compared with the claim by the time it
+was written, so a message delivered again never touches what was claimed after it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from billing import counters, credit_notes, episode, ledger
+from billing.contract_store import kept_contract
+from billing.episode import normalised_email
+from billing.outcome import Outcome, described, locked, unit_price, void
+from billing.periods import utc
+from billing.tables import OutcomeRow
+from billing.transitions import OutcomeState, move
+from evaluators.verdict import CheckResult, Finding
+
+_OPEN = (OutcomeState.CLAIMED.value, OutcomeState.VERIFIED.value)
+_CHARGED = (OutcomeState.SETTLED.value, OutcomeState.INVOICED.value)
+
+
+def requester_returned(
+    session: Session, *, tenant: str, ticket_id: str, written_at: datetime, now: datetime
+) -> tuple[Outcome, ...]:
+    """The requester wrote something substantive on the ticket (the caller decides that): it is not resolved.
+
+    Outcomes claimed on this ticket before ``written_at`` become void (``reopened_before_settlement``) or,
+    within the contract's reopen window, reversed (``same_subject_reopened``). Returns those that changed.
+    """
+    return _reopen(session, tenant, _of_ticket(tenant, ticket_id), written_at, now)
+
+
+def subject_reopened(
+    session: Session, *, tenant: str, requester_email: str, subject: str, written_at: datetime, now: datetime
+) -> tuple[Outcome, ...]:
+    """Like `requester_returned`, when the requester came back about the subject on another ticket."""
+    query = select(OutcomeRow).where(
+        OutcomeRow.tenant == tenant,
+        OutcomeRow.requester == normalised_email(requester_email),
+        OutcomeRow.subject == subject,
+    )
+    return _reopen(session, tenant, query, written_at, now)
+
+
+def restart_window(
+    session: Session,
+    *,
+    tenant: str,
+    ticket_id: str,
+    event: Literal["requester_message", "staff_public_reply"],
+    at: datetime,
+) -> tuple[Outcome, ...]:
+    """A message that reopens nothing was written: verified outcomes of the ticket wait ``settle.after`` anew.
+
+    Never beyond ``settle.no_later_than``, and only if the contract's ``restarts_on`` names ``event``.
+    """
+    counters.lock(session, tenant)
+    changed = []
+    for row in _fresh(session, _of_ticket(tenant, ticket_id)):
+        if row.state != OutcomeState.VERIFIED or utc(at) <= row.claim_made_at:
+            continue
+        assert row.contract is not None and row.verified_at is not None and row.settle_at is not None
+        terms = kept_contract(session, tenant=tenant, reference=row.contract).verify().settle
+        later = min(utc(at) + terms.after, row.verified_at + terms.no_later_than)
+        if event in terms.restarts_on and later > row.settle_at:
+            row.settle_at = later
+            session.add(row)
+            session.flush()
+            changed.append(described(session, row))
+    return tuple(changed)
+
+
+def proof_undone(
+    session: Session, *, tenant: str, outcome_id: str, still_stands: CheckResult, now: datetime
+) -> Outcome:
+    """A fresh look at a charged outcome's proof: failed within the reopen window reverses it."""
+    row = locked(session, tenant=tenant, outcome_id=outcome_id)
+    if still_stands.finding is Finding.FAILED and row.state in _CHARGED:
+        _reverse(session, row, code="proof_undone", happened_at=utc(now), now=utc(now))
+    return described(session, row)
+
+
+def _reopen(
+    session: Session, tenant: str, query: SelectOfScalar[OutcomeRow], written_at: datetime, now: datetime
+) -> tuple[Outcome, ...]:
+    counters.lock(session, tenant)
+    changed = []
+    for row in _fresh(session, query):
+        if utc(written_at) <= row.claim_made_at:
+            continue
+        before = row.state
+        if before in _OPEN:
+            void(session, row, code="reopened_before_settlement", at=now)
+        elif before in _CHARGED:
+            _reverse(session, row, code="same_subject_reopened", happened_at=utc(written_at), now=utc(now))
+        if row.state != before:
+            changed.append(described(session, row))
+    return tuple(changed)
+
+
+def _reverse(
+    session: Session,
+    row: OutcomeRow,
+    *,
+    code: Literal["same_subject_reopened", "proof_undone"],
+    happened_at: datetime,
+    now: datetime,
+) -> None:
+    assert row.contract is not None and row.settled_at is not None
+    contract = kept_contract(session, tenant=row.tenant, reference=row.contract).verify()
+    if code not in contract.reverse_on.when or happened_at > row.settled_at + contract.reverse_on.within:
+        return
+    row.reversed_at = now
+    if row.invoice is not None:
+        credit_notes.credit(session, row, contract, code=code, now=now)
+    else:
+        ledger.post(
+            session,
+            tenant=row.tenant,
+            source=f"reverse:{row.id}",
+            at=now,
+            postings=ledger.transfer(
+                unit_price(row), debit=ledger.revenue(row.outcome_type), credit=ledger.CONTRACT_ASSET
+            ),
+        )
+    move(session, row, OutcomeState.REVERSED, code=code, at=now)
+    episode.release(session, row)
+
+
+def _of_ticket(tenant: str, ticket_id: str) -> SelectOfScalar[OutcomeRow]:
+    return select(OutcomeRow).where(OutcomeRow.tenant == tenant, OutcomeRow.ticket_id == ticket_id)
+
+
+def _fresh(session: Session, query: SelectOfScalar[OutcomeRow]) -> tuple[OutcomeRow, ...]:
+    found = session.exec(query.order_by(col(OutcomeRow.id)).execution_options(populate_existing=True))
+    return tuple(found.all())

@@ -1,0 +1,39 @@
+"""The requester asked for this: their own words hold one of the contract's phrases, and name the subject."""
+
+from __future__ import annotations
+
+import re
+
+from evaluators.case import Case, Subject, bounded_words
+from evaluators.checks.answer import Check
+from evaluators.terms import OutcomeTerms
+from evaluators.text import folded, unquoted
+from evaluators.verdict import CheckResult
+
+ASKED_FOR = Check(name="asked_for", number=1)
+
+
+def asked_for(case: Case, terms: OutcomeTerms) -> CheckResult:
+    """Look for a phrase of ``terms.asked`` and for the subject's key in what the requester wrote.
+
+    Lines that begin with ``>`` quote somebody else and do not count. Codes: ``not_asked_for``, ``subject_not_named``.
+    """
+    words = folded("\n".join(unquoted(message) for message in bounded_words(case.words)))
+    phrase = next((phrase for phrase in terms.asked if folded(phrase) and folded(phrase) in words), None)
+    if phrase is None:
+        return ASKED_FOR.failed(
+            "not_asked_for", f"the requester wrote none of {', '.join(map(repr, terms.asked[:10]))}"
+        )
+    subject = Subject.parse(case.claim.subject)
+    if subject is None or not _names(words, subject.key):
+        return ASKED_FOR.failed(
+            "subject_not_named", f"the requester wrote {phrase!r} and did not name {case.claim.subject!r}"
+        )
+    return ASKED_FOR.passed(f"the requester wrote {phrase!r} and named {subject.key!r}")
+
+
+def _names(words: str, key: str) -> bool:
+    """True if ``key`` is a token of its own in ``words``: not inside a longer number, word, amount or address."""
+    ahead = r"(?<![a-z0-9_@])(?<![0-9][-.])"
+    behind = r"(?![a-z0-9_@])(?!-[a-z0-9])(?![.,][0-9]{1,2}(?![0-9]))"
+    return re.search(ahead + re.escape(key.casefold()) + behind, words) is not None

@@ -1,0 +1,173 @@
+"""Puts a deployment together: folder and state in, a running desk out. The one place where the parts meet."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from agents.clock import Clock
+from agents.evidence import FileEvidenceStore
+from agents.executor import Executor
+from agents.runtime.inline import InlineEngine
+from agents.runtime.port import Engine
+from agents.tools.browser import Browser
+from agents.trace import Event
+from evaluators import Observer, OutcomeTerms, Verifier
+from service.clock import OffsetClock
+from service.database import Database, connect_for_engine
+from service.deployment import Deployment, State, load_deployment
+from service.desk import Desk
+from service.errors import StateInUse
+from service.helpdesks.embedded import EmbeddedHelpdesk
+from service.journal import SqlJournal, SqlSnapshots
+from service.processes import Processes
+from service.progress import Moment, Progress, silent
+from service.settlement import Settlement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A deployment at work."""
+
+    deployment: Deployment
+    state: State
+    database: Database
+    helpdesk: EmbeddedHelpdesk
+    desk: Desk
+    settlement: Settlement
+    evidence: FileEvidenceStore
+    clock: OffsetClock
+
+
+@asynccontextmanager
+async def running(state: State, *, browser: bool = True, progress: Progress = silent) -> AsyncIterator[Running]:
+    """Start everything that the deployment of ``state`` needs; stop it at the end.
+
+    Raises:
+        StateInUse: another process works on this state.
+        InvalidDocument: something in the deployment's folder is wrong.
+        ProcessFailed: a process of the deployment did not start.
+    """
+    with _lock(state):
+        clock = OffsetClock(state.folder / "clock")
+        deployment = load_deployment(state.deployment)
+        database = Database(state.database_url(deployment.settings.database))
+        database.upgrade()
+        helpdesk = EmbeddedHelpdesk(database, deployment.settings.tenant, clock)
+        secrets = state.secrets(deployment.settings)
+        evidence = FileEvidenceStore(state.evidence)
+        made = {name: secrets.get(name) for name in deployment.settings.secrets.generate}
+        wanted = deployment.settings.process
+        with Processes(wanted, deployment=deployment.folder, state=state.folder, secrets=secrets) as processes:
+            processes.start(made)
+            verifier, observer = _evaluators(deployment, state, database, evidence, clock, processes)
+            async with _browser(browser) as chromium:
+                executor = Executor(
+                    toolbox=deployment.toolbox,
+                    replies=deployment.replies,
+                    journal=SqlJournal(database),
+                    helpdesk=helpdesk,
+                    evidence=evidence,
+                    observer=observer,
+                    clock=clock,
+                    settings=deployment.tool_settings(secrets, processes.urls),
+                    browser=chromium,
+                    on_event=lambda event: progress(_moment(event)),
+                )
+                engine = _engine(deployment, state)
+                desk = Desk(
+                    deployment=deployment,
+                    database=database,
+                    engine=engine,
+                    helpdesk=helpdesk,
+                    executor=executor,
+                    verifier=verifier,
+                    evidence=evidence,
+                    clock=clock,
+                    progress=progress,
+                )
+                settlement = Settlement(
+                    tenant=deployment.settings.tenant,
+                    database=database,
+                    helpdesk=helpdesk,
+                    verifier=verifier,
+                    evidence=evidence,
+                    vendor_key=state.key("vendor"),
+                    invoices=state.invoices,
+                    clock=clock,
+                    progress=progress,
+                )
+                await desk.start()
+                try:
+                    yield Running(
+                        deployment=deployment,
+                        state=state,
+                        database=database,
+                        helpdesk=helpdesk,
+                        desk=desk,
+                        settlement=settlement,
+                        evidence=evidence,
+                        clock=clock,
+                    )
+                finally:
+                    await engine.stop()
+        database.close()
+
+
+def _evaluators(
+    deployment: Deployment,
+    state: State,
+    database: Database,
+    evidence: FileEvidenceStore,
+    clock: Clock,
+    processes: Processes,
+) -> tuple[Verifier, Observer]:
+    """The evaluators, with sources, credential and key of their own."""
+    sources = deployment.sources(state.secrets(deployment.settings), processes.urls, clock)
+    snapshots = SqlSnapshots(database)
+
+    def terms_for(outcome_type: str) -> OutcomeTerms | None:
+        return deployment.contract.outcomes.get(outcome_type)
+
+    key = state.key("evaluator")
+    verifier = Verifier(sources=sources, snapshots=snapshots, evidence=evidence, key=key, clock=clock)
+    observer = Observer(sources=sources, terms_for=terms_for, snapshots=snapshots, evidence=evidence, clock=clock)
+    return verifier, observer
+
+
+def _engine(deployment: Deployment, state: State) -> Engine:
+    if deployment.settings.runtime == "inline":
+        return InlineEngine()
+    from agents.runtime.durable import DurableEngine  # 0.5 s to import, and not needed inline
+
+    return DurableEngine(connect_for_engine(state.engine_url()), workers=deployment.settings.workers)
+
+
+@asynccontextmanager
+async def _browser(wanted: bool) -> AsyncIterator[Browser | None]:
+    if not wanted:
+        yield None
+        return
+    browser = Browser()
+    try:
+        yield browser
+    finally:
+        await browser.close()
+
+
+@contextmanager
+def _lock(state: State) -> Iterator[None]:
+    """One process at a time works on a state; the lock goes with the process, however it ends."""
+    with (state.folder / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StateInUse(f"another settle process works on {state.folder}; wait for it, or stop it") from None
+        yield
+
+
+def _moment(event: Event) -> Moment:
+    ticket_id = event.run_id.partition(":")[0]
+    return Moment(name=event.kind.value, ticket_id=ticket_id, data={"step": event.step, **event.data})

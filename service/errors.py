@@ -1,0 +1,52 @@
+"""What can go wrong in a deployment.
+
+ServiceError
+├── NoDeployment         there is no settle.toml to work with
+├── NoState              there is no state folder, or it is not one of Settle's
+├── StateInUse           another process works on the same state
+├── ProcessFailed        a process of the deployment did not start
+├── BadTicketFile        a file of tickets cannot be read at all
+└── SettingMissing       a setting refers to a secret or a process that is not there
+"""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """The root of this package's errors; the message says what to do."""
+
+
+class NoDeployment(ServiceError):
+    """There is no settle.toml to work with."""
+
+
+class NoState(ServiceError):
+    """There is no state folder, or it is not one of Settle's."""
+
+
+class StateInUse(ServiceError):
+    """Another process works on the same state."""
+
+
+class ProcessFailed(ServiceError):
+    """A process of the deployment did not start; ``name`` says which."""
+
+    def __init__(self, name: str, message: str) -> None:
+        self.name = name
+        super().__init__(f"process {name}: {message}")
+
+
+class BadTicketFile(ServiceError):
+    """A file of tickets cannot be read at all; ``path`` says which."""
+
+    def __init__(self, path: str, message: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {message}")
+
+
+class SettingMissing(ServiceError):
+    """A setting refers to something that is not there; ``setting`` says which."""
+
+    def __init__(self, setting: str, message: str) -> None:
+        self.setting = setting
+        super().__init__(f"settle.toml: {setting}: {message}")

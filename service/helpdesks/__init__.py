@@ -1,0 +1,1 @@
+"""Helpdesks that Settle works with."""

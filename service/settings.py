@@ -1,0 +1,154 @@
+"""A deployment's settings: ``settle.toml``, with ``${secret.NAME}`` and ``${process.NAME.url}`` filled in late.
+
+Secrets come from the environment, or from ``.settle/secrets.json`` (mode 0600), where those listed under
+``[secrets] generate`` are made up on first use. They appear in no log, trace or error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.documents import Source, load_model
+from agents.errors import InvalidDocument, Problem
+from service.errors import SettingMissing
+
+_PLACE = re.compile(r"\$\{(secret|process)\.([A-Za-z0-9_]+)(?:\.url)?\}")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ToolSettings(_Section):
+    """Which files hold tools, and what they are told."""
+
+    modules: tuple[str, ...]
+    settings: dict[str, str] = {}
+
+
+class SourceSettings(_Section):
+    """One read-only system of record of the evaluators, reached with a credential of its own."""
+
+    url: str
+    token: str
+    paths: dict[str, str]
+    """Kind of record to path, for example ``order = "/api/v1/orders/{key}"``."""
+    age_from: tuple[str, ...] = ()
+    """Fields with the time from which ``age_days`` counts; the first that is set is used."""
+
+
+class ProcessSettings(_Section):
+    """A process that the deployment needs beside it, started and stopped with it."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    command: tuple[str, ...]
+    """``{python}``, ``{state}`` and ``{deployment}`` are filled in; it prints one line ``{"url": ...}`` when ready."""
+
+
+class SecretSettings(_Section):
+    """Secrets that may be made up on first use, because both sides of them are this deployment's."""
+
+    generate: tuple[str, ...] = ()
+
+
+class Settings(_Section):
+    """``settle.toml``."""
+
+    tenant: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    contract: str
+    """Path of the contract."""
+    runtime: Literal["durable", "inline"] = "durable"
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Tickets that are worked on at a time."""
+    database: str = ""
+    """URL of the app database; empty for SQLite in the state folder. ``SETTLE_DATABASE_URL`` overrides it."""
+    tools: ToolSettings
+    sources: dict[str, SourceSettings]
+    process: tuple[ProcessSettings, ...] = ()
+    secrets: SecretSettings = SecretSettings()
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings in ``path``; `InvalidDocument` names every field that does not fit."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot be read: {error}"
+        raise InvalidDocument([Problem(file=str(path), line=None, field="", message=message)]) from None
+    except tomllib.TOMLDecodeError as error:
+        match = re.search(r"line (\d+)", str(error))
+        line = int(match.group(1)) if match else None
+        raise InvalidDocument([Problem(file=str(path), line=line, field="", message=f"not TOML: {error}")]) from None
+    return load_model(Source(str(path), data, _lines(text)), Settings)
+
+
+class Secrets:
+    """The secrets of one deployment."""
+
+    def __init__(self, file: Path, generate: tuple[str, ...]) -> None:
+        """``file`` keeps those that are made up."""
+        self._file = file
+        self._generate = generate
+
+    def get(self, name: str) -> str:
+        """The secret ``name``; `SettingMissing` if it is neither set nor made up."""
+        value = os.environ.get(name)
+        if value:
+            return value
+        if name not in self._generate:
+            raise SettingMissing(f"${{secret.{name}}}", f"set the environment variable {name}")
+        kept: dict[str, str] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        if name not in kept:
+            kept[name] = secrets.token_urlsafe(24)
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._file.with_suffix(f".{os.getpid()}")
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                json.dump(kept, file)
+            temporary.replace(self._file)
+        return kept[name]
+
+
+def fill_in(text: str, *, secrets: Secrets, urls: Mapping[str, str], setting: str) -> str:
+    """``text`` with its places filled; `SettingMissing` for a process that is not running."""
+
+    def value(place: re.Match[str]) -> str:
+        kind, name = place.groups()
+        if kind == "secret":
+            return secrets.get(name)
+        if name not in urls:
+            raise SettingMissing(setting, f"no process is called {name!r}; add a [[process]] of that name")
+        return urls[name]
+
+    return _PLACE.sub(value, text)
+
+
+def _lines(text: str) -> dict[tuple[str | int, ...], int]:
+    """Line of every table and key; TOML's parser keeps none."""
+    lines: dict[tuple[str | int, ...], int] = {(): 1}
+    table: tuple[str | int, ...] = ()
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        array = re.match(r"\s*\[\[([\w.-]+)\]\]", line)
+        plain = re.match(r"\s*\[([\w.-]+)\]", line)
+        key = re.match(r"\s*([\w-]+)\s*=", line)
+        if array:
+            index = counts.get(array.group(1), 0)
+            counts[array.group(1)] = index + 1
+            table = (*array.group(1).split("."), index)
+            lines.setdefault(table, number)
+        elif plain:
+            table = tuple(plain.group(1).split("."))
+            lines.setdefault(table, number)
+        elif key:
+            lines.setdefault((*table, key.group(1)), number)
+    return lines

@@ -1,0 +1,236 @@
+"""What the tests of agents share: a small shop, a procedure, and a desk that runs jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import BaseModel
+
+from agents import (
+    End,
+    Executor,
+    ManualClock,
+    MemoryEvidenceStore,
+    MemoryJournal,
+    Money,
+    PendingEffect,
+    Run,
+    Task,
+    Tool,
+    Toolbox,
+    ToolContext,
+    Work,
+    tool,
+)
+from agents.documents import parse_document
+from agents.planner import Procedure, Replies
+from agents.planner.procedure import compile_procedure
+from agents.policy.approval import Approval, ApprovalState
+from agents.runtime import InlineRuntime
+from agents.tools import reply
+from agents.trace import Event
+from tests.fakes.helpdesk import MemoryHelpdesk
+
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+REFUND = """\
+procedure: refund
+version: 3
+outcome: refund_issued
+triggers: {like: [refund please, my mug arrived broken]}
+inputs: {order_id: {pattern: "#?(\\\\d{5})", ask: which-order}}
+subject: "order:${order.id}"
+steps:
+  - {id: orders, tool: shop.find, args: {email: "${task.requester.email}"}}
+  - {id: order, select: {from: "${orders.items}", where: "it.id == inputs.order_id"}, else: {reply: not-found}}
+  - {id: fresh, require: "order.refunded_minor == 0", else: {reply: too-late, outcome: refused_correctly}}
+  - {id: refund, tool: shop.refund, args: {order_id: "${order.id}", amount: "${order.total}"}}
+  - {id: reply, reply: done, with: {amount: "${order.total}"}}
+"""
+REPLIES = Replies(
+    {
+        ("which-order", "en"): "Which order, ${requester_name}?",
+        ("which-order", "de"): "Welche Bestellung, ${requester_name}?",
+        ("not-found", "en"): "No such order.",
+        ("too-late", "en"): "It was refunded before.",
+        ("done", "en"): "Refunded ${amount}.",
+        ("done", "de"): "Erstattet: ${amount}.",
+    }
+)
+
+
+class Order(BaseModel):
+    """An order of the test shop."""
+
+    id: str
+    total: Money
+    total_minor: int
+    refunded_minor: int = 0
+    status: str = "delivered"
+    note: str | None = None
+
+
+class Orders(BaseModel):
+    """Several."""
+
+    items: list[Order]
+
+
+class Refund(BaseModel):
+    """A refund that stands."""
+
+    order_id: str
+    reference: str
+
+
+class Shop:
+    """A stateful shop behind three tools; its switches make it misbehave."""
+
+    def __init__(self) -> None:
+        self.orders = [order("10001"), order("10002", total=99_00)]
+        self.refunds: dict[str, str] = {}
+        self.log: list[str] = []
+        self.before: Callable[[], None] = lambda: None
+        """Runs inside the refund, ahead of its effect."""
+        self.after: Callable[[], None] = lambda: None
+        """Runs inside the refund, after its effect."""
+        self.looking: Callable[[], None] = lambda: None
+        """Runs inside the lookup."""
+
+    def tools(self) -> tuple[Tool, ...]:
+        """The shop's tools."""
+
+        @tool(effect="read", outputs={"items": "system", "items.note": "untrusted"}, owned_by="email", name="shop.find")
+        async def find(ctx: ToolContext, email: str) -> Orders:
+            self.log.append("find")
+            return Orders(items=self.orders)
+
+        @tool(effect="read", outputs={"items": "system", "items.note": "untrusted"}, name="shop.everyone")
+        async def everyone(ctx: ToolContext) -> Orders:
+            return Orders(items=self.orders)
+
+        async def find_refund(ctx: ToolContext, order_id: str, amount: Money) -> Refund | None:
+            self.log.append("lookup")
+            self.looking()
+            return Refund(order_id=order_id, reference=ctx.key) if ctx.key in self.refunds else None
+
+        @tool(effect="irreversible", sinks={"order_id", "amount"}, lookup=find_refund, name="shop.refund", timeout=5)
+        async def refund(ctx: ToolContext, order_id: str, amount: Money) -> Refund:
+            self.log.append("refund")
+            self.before()
+            assert ctx.key not in self.refunds, "the same effect twice"
+            self.refunds[ctx.key] = f"{order_id} {amount}"
+            self.orders = [
+                one.model_copy(update={"refunded_minor": one.total_minor}) if one.id == order_id else one
+                for one in self.orders
+            ]
+            self.after()
+            return Refund(order_id=order_id, reference=ctx.key)
+
+        return find, everyone, refund
+
+
+def order(order_id: str, *, total: int = 25_00, **fields: object) -> Order:
+    """An order."""
+    return Order.model_validate(
+        {"id": order_id, "total": {"minor": total, "currency": "USD"}, "total_minor": total, **fields}
+    )
+
+
+class Observer:
+    """Remembers which effects were announced."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.seen: list[PendingEffect] = []
+        self.error: Exception | None = None
+        self._log = log
+
+    async def before_effect(self, effect: PendingEffect) -> None:
+        """Look, or fail."""
+        self._log.append("observe")
+        if self.error is not None:
+            raise self.error
+        self.seen.append(effect)
+
+
+@dataclass
+class Desk:
+    """Runs jobs of one ticket, T-1, against the shop."""
+
+    shop: Shop = field(default_factory=Shop)
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
+    helpdesk: MemoryHelpdesk = field(default_factory=MemoryHelpdesk)
+    clock: ManualClock = field(default_factory=lambda: ManualClock(NOW))
+    told: list[Event] = field(default_factory=list)
+    extra: tuple[Tool, ...] = ()
+    text: str = REFUND
+    replies: Replies = REPLIES
+    language: str = "en"
+
+    def __post_init__(self) -> None:
+        self.observer = Observer(self.shop.log)
+        self.toolbox = Toolbox([*self.shop.tools(), reply, *self.extra])
+
+    def procedure(self) -> Procedure:
+        """The procedure, compiled."""
+        return compile_procedure(parse_document(self.text, "p.yaml"), self.toolbox, self.replies)
+
+    def work(self, *, job: int = 1, run: int = 1) -> Work:
+        """A job on the ticket as it stands."""
+        ticket = self.helpdesk.tickets["T-1"]
+        task = Task(
+            tenant="acme",
+            id="task-1",
+            ticket_id="T-1",
+            requester=ticket.requester,
+            language=self.language,
+            opened_at=NOW,
+        )
+        plan = self.procedure().plan
+        run_ = Run(tenant="acme", id=f"task-1:run-{run}", task_id=task.id, procedure=plan.procedure, job=job)
+        return Work(task=task, run=run_, plan=plan, ticket=ticket)
+
+    async def run(self, work: Work | None = None, *, runtime: InlineRuntime | None = None) -> End:
+        """Run a job to its end."""
+        executor = Executor(
+            toolbox=self.toolbox,
+            replies=self.replies,
+            journal=self.journal,
+            helpdesk=self.helpdesk,
+            evidence=MemoryEvidenceStore(),
+            observer=self.observer,
+            clock=self.clock,
+            on_event=self.told.append,
+        )
+        return await executor.run(work or self.work(), runtime or InlineRuntime())
+
+    def answer(self, *, approved: bool = True) -> Approval:
+        """A person answers the question that stands."""
+        ((key, asked),) = self.journal.approvals.items()
+        state = ApprovalState.APPROVED if approved else ApprovalState.REJECTED
+        self.journal.approvals[key] = asked.model_copy(update={"state": state, "decided_by": "Grace", "note": "why"})
+        return self.journal.approvals[key]
+
+
+def desk(*texts: str, **fields: object) -> Desk:
+    """A desk whose ticket T-1 has these messages."""
+    made = Desk(**fields)  # type: ignore[arg-type]
+    made.helpdesk.open("T-1", *texts)
+    return made
+
+
+def context(key: str = "k") -> ToolContext:
+    """A context for calling tools directly."""
+    return ToolContext(
+        tenant="acme",
+        task_id="task-1",
+        ticket_id="T-1",
+        requester_email="ada@example.com",
+        language="en",
+        key=key,
+        clock=ManualClock(NOW),
+        settings={"url": "http://x"},
+        evidence_store=MemoryEvidenceStore(),
+        helpdesk=MemoryHelpdesk(),
+    )
