@@ -68,8 +68,10 @@ def parse_document(text: str, file: str) -> Source:
     lines: _Lines = {}
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise _refused(file, 1, "aliases (*name) are not supported; write the value out")
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                raise _refused(file, line, "aliases (*name) are not supported; write the value out")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = mark.line + 1 if mark else None
@@ -79,7 +81,7 @@ def parse_document(text: str, file: str) -> Source:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _refused(file, line, f"the character #x{int(error.character):04x} is not allowed") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise InvalidDocument([Problem(file=file, line=None, field="", message=f"not YAML: {error}")]) from None
     except RecursionError:
         raise _refused(file, 1, f"nested deeper than {MAX_DEPTH} levels") from None

@@ -437,9 +437,8 @@ def _plan_text(text: str) -> Labelled:
 
 
 def _matches(wanted: Input, ticket: Ticket) -> list[str]:
-    """The distinct values in the newest message of the requester that has any; the subject line counts as oldest."""
-    words = [message.text for message in reversed(ticket.requester_messages())] + [ticket.subject]
-    for text in words:
+    """The distinct values in the requester's newest words that hold any."""
+    for text in reversed(ticket.own_words()):
         found = (match.strip() for match in wanted.pattern.findall(text[:MAX_WORDS]))
         values = list(dict.fromkeys(value for value in found if value))
         if values:

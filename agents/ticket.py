@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
+
+_ANSWERED = re.compile(r"\s*(re|aw|antw|回复|答复)\s*[:：]", re.IGNORECASE)
+_QUOTED = re.compile(r"(?m)^[ \t]*>.*$")
 
 
 class _Record(BaseModel):
@@ -67,6 +71,15 @@ class Ticket(_Record):
     def requester_messages(self) -> tuple[Message, ...]:
         """What the requester wrote, oldest first."""
         return tuple(message for message in self.messages if message.author is Author.REQUESTER)
+
+    def own_words(self) -> tuple[str, ...]:
+        """What the requester said themselves, oldest first: the subject line and their messages.
+
+        Not theirs are quoted lines, automatic replies, and the subject line of a mail that they answer.
+        """
+        said = [] if _ANSWERED.match(self.subject) else [self.subject]
+        said += [_QUOTED.sub("", each.text) for each in self.requester_messages() if not each.automatic]
+        return tuple(text for text in said if text.strip())
 
 
 class Helpdesk(Protocol):

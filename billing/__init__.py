@@ -3,7 +3,7 @@
 Data flows one way::
 
     Claim -> record_claim -> claimed
-    Verdict -> record_verdict -> verified and priced (contract_in_force at the ticket's opening), rejected, void
+    Verdict -> record_verdict -> verified and priced by contract_in_force at the ticket's opening; or rejected
     settle.after later, proof looked at again -> settle -> settled, posted to the ledger
     the month over -> issue -> Invoice
     requester_returned, subject_reopened, proof_undone -> void, reversed, or credited with a CreditNote

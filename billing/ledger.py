@@ -67,10 +67,6 @@ class JournalEntry(BaseModel):
         """What ``hash`` must be for these contents."""
         return fingerprint(self.model_copy(update={"hash": ""}))
 
-    def movement(self, account: str) -> int:
-        """Minor units that this entry moves on ``account``."""
-        return sum(posting.minor for posting in self.postings if posting.account == account)
-
 
 def transfer(amount: Money, *, debit: str, credit: str) -> tuple[Posting, ...]:
     """The two postings that move ``amount``."""

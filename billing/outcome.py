@@ -340,3 +340,9 @@ def _not_billable(verdict: Verdict, contract: Contract) -> str:
 
 def _is_spam(tags: Collection[str], contract: Contract) -> bool:
     return contract.never_bill.spam is not None and SPAM_TAG in {tag.strip().casefold() for tag in tags}
+
+
+def outcomes(session: Session, *, tenant: str) -> tuple[Outcome, ...]:
+    """All outcomes of a tenant, by id."""
+    rows = session.exec(select(OutcomeRow).where(OutcomeRow.tenant == tenant).order_by(col(OutcomeRow.id)))
+    return tuple(described(session, row) for row in rows.all())

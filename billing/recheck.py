@@ -283,9 +283,13 @@ def _heading_problems(papers: Papers, contract: Contract) -> Iterator[str]:
         yield f"the invoice's heading says {', '.join(stated)}; the contract {', '.join(agreed)}"
     if invoice.terms != terms_of(contract):
         yield "the invoice's terms are not the contract's"
-    period = month(invoice.period, contract.period.timezone)
-    if (invoice.period_start, invoice.period_end) != (period.start, period.end):
-        yield f"the invoice's period is not {invoice.period} as {contract.period.timezone} counts it"
+    try:
+        period = month(invoice.period, contract.period.timezone)
+    except ValueError as error:
+        yield f"the invoice's period: {error}"
+    else:
+        if (invoice.period_start, invoice.period_end) != (period.start, period.end):
+            yield f"the invoice's period is not {invoice.period} as {contract.period.timezone} counts it"
     if invoice.issued_at < invoice.period_end:
         yield "the invoice was issued before its period ended"
 

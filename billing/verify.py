@@ -38,10 +38,11 @@ _ALWAYS_UNPROVEN = (
     "That the system of record told the truth: the evidence shows what it answered.",
     "That nobody else held the evaluators' or the vendor's private key.",
     "That the times are true: they are those of the vendor's and the evaluators' clocks.",
+    "That the second look at settlement happened as recorded: unlike verdicts, it is not signed.",
     "That no other invoice charges the same Episode: this bundle holds one invoice.",
     "That these are all the customer's tickets, or that outcomes not charged were judged rightly.",
+    "That nothing was reversed or credited since, or that the ledger was not cut off after its last entry.",
     "That screenshots show what happened: they are illustration, and no verdict rests on them.",
-    "That the ledger goes on as it does here, or was not cut off after its last entry.",
 )
 
 

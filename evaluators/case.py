@@ -71,7 +71,7 @@ class Case:
         )
 
     def completed_effects(self) -> tuple[Receipt, ...]:
-        """Those of `completed` that changed a record; replies to the requester are none of them, and no source of facts."""
+        """Those of `completed` that changed a record; replies to the requester are none, and no source of facts."""
         return tuple(receipt for receipt in self.completed() if receipt.changes_record)
 
     def effect(self) -> Receipt | None:
@@ -80,8 +80,8 @@ class Case:
 
 
 def own_words(ticket: Ticket) -> tuple[str, ...]:
-    """What the requester wrote, without automatic replies: what a Case, and the evidence of it, holds."""
-    return bounded_words(message.text for message in ticket.requester_messages() if not message.automatic)
+    """The requester's own words, within bounds: what a Case, and the evidence of it, holds."""
+    return bounded_words(ticket.own_words())
 
 
 def bounded_words(messages: Iterable[str]) -> tuple[str, ...]:

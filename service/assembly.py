@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -12,9 +12,10 @@ from agents.evidence import FileEvidenceStore
 from agents.executor import Executor
 from agents.runtime.inline import InlineEngine
 from agents.runtime.port import Engine
+from agents.tools import Toolbox
 from agents.tools.browser import Browser
 from agents.trace import Event
-from evaluators import Observer, OutcomeTerms, Verifier
+from evaluators import Observer, OutcomeTerms, SystemOfRecord, Verifier
 from service.clock import OffsetClock
 from service.database import Database, connect_for_engine
 from service.deployment import Deployment, State, load_deployment
@@ -39,11 +40,24 @@ class Running:
     settlement: Settlement
     evidence: FileEvidenceStore
     clock: OffsetClock
+    sources: Mapping[str, SystemOfRecord]
+    """What the evaluators read, read-only."""
 
 
 @asynccontextmanager
-async def running(state: State, *, browser: bool = True, progress: Progress = silent) -> AsyncIterator[Running]:
+async def running(
+    state: State,
+    *,
+    browser: bool = True,
+    progress: Progress = silent,
+    tools: Callable[[Toolbox], Toolbox] = lambda toolbox: toolbox,
+) -> AsyncIterator[Running]:
     """Start everything that the deployment of ``state`` needs; stop it at the end.
+
+    Args:
+        browser: False makes tools go without one.
+        progress: told what happens.
+        tools: may put other tools in place, for rehearsals.
 
     Raises:
         StateInUse: another process works on this state.
@@ -62,10 +76,11 @@ async def running(state: State, *, browser: bool = True, progress: Progress = si
         wanted = deployment.settings.process
         with Processes(wanted, deployment=deployment.folder, state=state.folder, secrets=secrets) as processes:
             processes.start(made)
-            verifier, observer = _evaluators(deployment, state, database, evidence, clock, processes)
+            sources = deployment.sources(secrets, processes.urls, clock)
+            verifier, observer = _evaluators(deployment, state, database, evidence, clock, sources)
             async with _browser(browser) as chromium:
                 executor = Executor(
-                    toolbox=deployment.toolbox,
+                    toolbox=tools(deployment.toolbox),
                     replies=deployment.replies,
                     journal=SqlJournal(database),
                     helpdesk=helpdesk,
@@ -110,6 +125,7 @@ async def running(state: State, *, browser: bool = True, progress: Progress = si
                         settlement=settlement,
                         evidence=evidence,
                         clock=clock,
+                        sources=sources,
                     )
                 finally:
                     await engine.stop()
@@ -122,10 +138,9 @@ def _evaluators(
     database: Database,
     evidence: FileEvidenceStore,
     clock: Clock,
-    processes: Processes,
+    sources: Mapping[str, SystemOfRecord],
 ) -> tuple[Verifier, Observer]:
     """The evaluators, with sources, credential and key of their own."""
-    sources = deployment.sources(state.secrets(deployment.settings), processes.urls, clock)
     snapshots = SqlSnapshots(database)
 
     def terms_for(outcome_type: str) -> OutcomeTerms | None:

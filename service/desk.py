@@ -8,7 +8,7 @@ key. So a job that a crash interrupts continues where it was, and nothing happen
 
 from __future__ import annotations
 
-import re
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -34,6 +34,7 @@ from billing import (
     requester_returned,
     restart_window,
 )
+from billing.outcome import SOURCE_UNAVAILABLE
 from evaluators import Finding, Followup, Verifier, classify
 from evaluators.tables import save_verdict, verdict_of_claim
 from service.database import Database
@@ -43,7 +44,8 @@ from service.progress import Moment, Progress
 
 SPAM = "spam"
 """The helpdesk's tag for tickets that are nobody's work."""
-_ANSWERED = re.compile(r"\s*(re|aw|antw|回复|答复)\s*[:：]", re.IGNORECASE)
+VERIFY_PAUSES = (1, 2, 4)
+"""Seconds between the evaluators' tries to read a system of record that does not answer; the last verdict stands."""
 _UNDER_WAY = (TaskState.OPEN, TaskState.WAITING_REQUESTER, TaskState.WAITING_APPROVAL, TaskState.ANSWERED)
 
 
@@ -221,14 +223,18 @@ class Desk:
             receipts = tables.receipts_of_task(session, self._tenant, claim.task_id)
         signed = self._contract_for(ticket)
         contract = signed.verify() if signed is not None else self._deployment.contract
-        verdict = await self._verifier.verify(
-            claim,
-            terms=contract.outcomes[claim.outcome_type],
-            contract=contract.reference,
-            contract_sha256=signed.sha256 if signed is not None else self._deployment.contract_sha256,
-            ticket=ticket,
-            receipts=receipts,
-        )
+        for pause in (*VERIFY_PAUSES, None):
+            verdict = await self._verifier.verify(
+                claim,
+                terms=contract.outcomes[claim.outcome_type],
+                contract=contract.reference,
+                contract_sha256=signed.sha256 if signed is not None else self._deployment.contract_sha256,
+                ticket=ticket,
+                receipts=receipts,
+            )
+            if verdict.code != SOURCE_UNAVAILABLE or pause is None:
+                break
+            await asyncio.sleep(pause)
         with self._database.transaction() as session:
             verdict = save_verdict(session, verdict)
         self._tell("verdict.signed", claim.ticket_id, finding=verdict.finding.value, code=verdict.code)
@@ -332,9 +338,7 @@ async def _record(runtime: Runtime, key: str, body: Callable[[], Any]) -> dict[s
 
 
 def _words(ticket: Ticket) -> str:
-    """What the requester wrote, subject line first; the subject of a mail that they answer is not theirs."""
-    subject = "" if _ANSWERED.match(ticket.subject) else ticket.subject
-    return "\n".join([subject, *(message.text for message in ticket.requester_messages())])
+    return "\n".join(ticket.own_words())
 
 
 def _after_claim(ticket: Ticket, claim: Claim | None) -> dict[str, JsonValue]:

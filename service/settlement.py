@@ -8,7 +8,8 @@ from agents import tables
 from agents.clock import Clock
 from agents.evidence import EvidenceStore
 from agents.ticket import Helpdesk
-from billing import due, invoices, issue, kept_contract, kept_contracts, periods_to_invoice, settle, write_bundle
+from billing import due, invoices, issue, kept_contract, periods_to_invoice, settle, write_bundle
+from billing.contract_store import kept_contracts
 from evaluators import SigningKey, Verifier
 from evaluators.tables import verdict_of_claim
 from service.database import Database

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict
 from agents import tables
 from agents.task import Task, TaskState
 from agents.ticket import Ticket
-from billing import Outcome, OutcomeState, outcomes
+from billing import Outcome
+from billing.outcome import outcomes
+from billing.transitions import OutcomeState
 from evaluators import Verdict
 from evaluators.tables import verdict_of_claim
 from service.database import Database

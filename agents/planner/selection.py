@@ -29,7 +29,6 @@ _LETTERS = 0.5
 _SENTENCE = re.compile(r"[.!?。！？;；\n]+")
 _WORD = re.compile(r"[^\W\d_]{2,}|[\u3400-\u9fff]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_QUOTED = re.compile(r"(?m)^\s*>.*$")
 _LANGUAGES = frozenset({"zh", *FUNCTION_WORDS})
 _STOP = frozenset().union(*FUNCTION_WORDS.values())
 
@@ -68,7 +67,9 @@ class _Examples:
 class ProcedureSelector:
     """Selects among the procedures of one tenant."""
 
-    def __init__(self, procedures: Iterable[Procedure], *, threshold: float = THRESHOLD, margin: float = MARGIN) -> None:
+    def __init__(
+        self, procedures: Iterable[Procedure], *, threshold: float = THRESHOLD, margin: float = MARGIN
+    ) -> None:
         """Abstains below ``threshold`` (score) or ``margin`` (lead over the next procedure)."""
         self._threshold = threshold
         self._margin = margin
@@ -122,8 +123,8 @@ class ProcedureSelector:
 
 
 def _parts(text: str) -> list[str]:
-    """The sentences, without quoted mail."""
-    return [part for part in _SENTENCE.split(_QUOTED.sub("", text)) if _WORD.search(part)]
+    """The sentences that have words."""
+    return [part for part in _SENTENCE.split(text) if _WORD.search(part)]
 
 
 def _together(scores: list[float]) -> float:

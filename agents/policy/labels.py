@@ -54,9 +54,9 @@ class Label:
 
 def _part(data: JsonValue, part: str | int) -> JsonValue:
     match data, part:
-        case list(), int():
+        case list(), int() if 0 <= part < len(data):
             return data[part]
-        case dict(), str():
+        case dict(), str() if part in data:
             return data[part]
         case _:
             raise LookupError(part)

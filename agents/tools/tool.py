@@ -159,7 +159,7 @@ class Tool:
         except _TooLate:
             raise fails(f"{self.name} did not answer within {self.timeout:g} s") from None
         except Exception as error:
-            raise fails(f"{self.name} raised {type(error).__name__}: {str(error)[:300]}") from error
+            raise fails(f"{self.name} raised {_said(error)}") from error
         if optional and answer is None:
             return None
         try:
@@ -171,7 +171,7 @@ class Tool:
             place = ".".join(str(part) for part in first["loc"]) or "its answer"
             raise fails(f"{self.name} answered in another shape: {place}: {first['msg']}") from None
         except Exception as error:
-            raise fails(f"{self.name} answered in another shape: {str(error)[:300]}") from error
+            raise fails(f"{self.name} answered in another shape: {_said(error)}") from error
         return data
 
 
@@ -264,6 +264,8 @@ def _models(function: Callable[..., Any], name: str) -> tuple[type[BaseModel], t
             raise InvalidTool(name, "takes named parameters only, no *, ** or /")
         if parameter.name not in hints:
             raise InvalidTool(name, f"parameter {parameter.name} has no type")
+        if parameter.name.startswith("_"):
+            raise InvalidTool(name, f"parameter {parameter.name} begins with an underscore")
         fields[parameter.name] = (
             hints[parameter.name],
             ... if parameter.default is parameter.empty else parameter.default,
@@ -285,6 +287,13 @@ def _version(function: Callable[..., Any]) -> str:
     except (OSError, TypeError):
         source = repr(function)
     return sha256_hex(source.encode())[:12]
+
+
+def _said(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"[:300]
+    except Exception:
+        return type(error).__name__
 
 
 class _TooLate(Exception):

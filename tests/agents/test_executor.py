@@ -44,6 +44,13 @@ def fails(error: Exception) -> Callable[[], None]:
     return act
 
 
+def writes(one: Desk, text: str) -> Callable[[], None]:
+    def act() -> None:
+        one.helpdesk.write("T-1", text)
+
+    return act
+
+
 def steps(text: str, subject: str = "order:x") -> str:
     head = REFUND.partition("subject:")[0]
     return f'{head}subject: "{subject}"\nsteps:\n{text}'
@@ -284,7 +291,7 @@ async def test_a_newer_message_supersedes_the_run_before_its_effect() -> None:
 
 async def test_a_run_superseded_after_its_effect_goes_on_from_what_the_effect_rested_on() -> None:
     one = desk("10001")
-    one.shop.after = lambda: one.helpdesk.write("T-1", "are you there?") and None
+    one.shop.after = writes(one, "are you there?")
     assert await one.run() == Superseded()
     end = await one.run(one.work(job=2))
     assert isinstance(end, Claimed)
@@ -295,7 +302,7 @@ async def test_a_run_superseded_after_its_effect_goes_on_from_what_the_effect_re
 
 async def test_another_order_named_after_the_effect_goes_to_a_person() -> None:
     one = desk("10001")
-    one.shop.after = lambda: one.helpdesk.write("T-1", "I meant 10002") and None
+    one.shop.after = writes(one, "I meant 10002")
     assert await one.run() == Superseded()
     assert (await ended(one, job=2)).code == "key_conflict"
     assert len(one.shop.refunds) == 1
@@ -339,13 +346,13 @@ async def test_an_input_may_stand_in_the_subject_line() -> None:
 
 
 async def test_a_match_without_a_value_is_no_value() -> None:
-    text = REFUND.replace('"#?(\\d{5})"', '"order(?: (\\d{5}))?"')
+    text = REFUND.replace('"#?(\\\\d{5})"', '"order(?: (\\\\d{5}))?"')
     assert text != REFUND
     assert (await ended(desk("my order broke", text=text))).code == "input_missing"
 
 
 async def test_a_hostile_flood_of_values_gives_a_short_reason() -> None:
-    text = REFUND.replace('"#?(\\d{5})"', '"(\\S{5,})"')
+    text = REFUND.replace('"#?(\\\\d{5})"', '"(\\\\S{5,})"')
     end = await ended(desk(" ".join("x" * 3000 + str(n) for n in range(5)), text=text))
     assert end.code == "ambiguous_input"
     assert len(end.reason) <= 500

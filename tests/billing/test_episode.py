@@ -1,5 +1,7 @@
 """One Episode, at most one unreversed charge: across tickets, spellings and time."""
 
+from typing import Any
+
 import pytest
 from books import DAY, HOUR, START, TENANT, Books, claim
 from sqlalchemy.exc import IntegrityError
@@ -59,7 +61,13 @@ def test_the_reopen_window_ends_an_episode(books: Books) -> None:
 
 
 def test_the_database_itself_holds_one_live_charge(books: Books) -> None:
-    about = {"tenant": TENANT, "requester": "a", "outcome_type": "t", "subject": "s", "episode": 1}
+    about: dict[str, Any] = {
+        "tenant": TENANT,
+        "requester": "a",
+        "outcome_type": "t",
+        "subject": "s",
+        "episode": 1,
+    }
     with books.write() as session:
         session.add(ChargeRow(outcome_id="x", live=True, **about))
         session.add(ChargeRow(outcome_id="y", live=False, **about))

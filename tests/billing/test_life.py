@@ -3,8 +3,10 @@
 import shutil
 import tempfile
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from books import DAY, HOUR, START, TENANT, Books, claim, contract, looked
 from hypothesis import HealthCheck, settings
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlmodel import select
 
+from agents.claim import Claim
 from billing import ledger
 from billing.errors import IllegalTransition, NotDue, OutcomeNotFound
 from billing.invoice import invoices, issue, periods_to_invoice
@@ -44,7 +47,7 @@ class Life(RuleBasedStateMachine):
             self.books.close()
             shutil.rmtree(self.folder)
 
-    def about(self, n: int):  # type: ignore[no-untyped-def]
+    def about(self, n: int) -> Claim:
         kind = "order_status_told" if n == 5 else "refund_issued"
         at = self.made.setdefault(n, self.now)
         return claim(n, subject=f"order:{n % 2}", outcome_type=kind, made_at=at)
@@ -63,11 +66,9 @@ class Life(RuleBasedStateMachine):
         spam=st.sampled_from([(), (), ("spam",)]),
     )
     def judged(self, n: int, passed: bool, spam: tuple[str, ...]) -> None:
-        failed = {"finding": Finding.FAILED, "evidence_class": None, "code": "not_theirs"}
-        try:
-            self.books.verify(self.about(n), now=self.now, tags=spam, **({} if passed else failed))  # type: ignore[arg-type]
-        except OutcomeNotFound:
-            pass
+        failed: dict[str, Any] = {"finding": Finding.FAILED, "evidence_class": None, "code": "not_theirs"}
+        with suppress(OutcomeNotFound):
+            self.books.verify(self.about(n), now=self.now, tags=spam, **({} if passed else failed))
 
     @rule(n=NUMBERS, finding=st.sampled_from([Finding.PASSED, Finding.PASSED, *Finding]))
     def settlement(self, n: int, finding: Finding) -> None:

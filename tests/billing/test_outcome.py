@@ -1,12 +1,12 @@
 """From claim to settlement: what is charged, what never is, and that nothing happens twice."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from books import (
     CONTRACT,
     DAY,
-    EVALUATOR,
     HOUR,
     START,
     TENANT,
@@ -17,6 +17,7 @@ from books import (
     drafted,
     looked,
     signed,
+    verdict,
 )
 
 from agents.money import Money
@@ -29,7 +30,7 @@ from billing.errors import (
     OutcomeNotFound,
     VerdictRefused,
 )
-from billing.outcome import due, find_outcome
+from billing.outcome import due, find_outcome, locked, record_verdict, settle
 from billing.transitions import TRANSITIONS, OutcomeState, is_legal, move
 from evaluators.signing import SigningKey
 from evaluators.verdict import EvidenceClass, Finding
@@ -103,7 +104,7 @@ def test_a_verdict_needs_a_recorded_claim(books: Books) -> None:
         ({"checks": (looked(Finding.FAILED),)}, "one of its checks did not"),
     ],
 )
-def test_an_unfit_verdict_is_refused(books: Books, changes: dict[str, object], says: str) -> None:
+def test_an_unfit_verdict_is_refused(books: Books, changes: dict[str, Any], says: str) -> None:
     books.claim(claim())
     with pytest.raises(VerdictRefused, match=says):
         books.verify(claim(), **changes)
@@ -112,10 +113,6 @@ def test_an_unfit_verdict_is_refused(books: Books, changes: dict[str, object], s
 
 
 def test_a_verdict_altered_after_signing_is_refused(books: Books) -> None:
-    from books import verdict
-
-    from billing.outcome import record_verdict
-
     books.claim(claim())
     failed = verdict(claim(), finding=Finding.FAILED, evidence_class=None, code="state_unchanged")
     forged = failed.model_copy(
@@ -162,7 +159,7 @@ def test_a_contract_prices_no_ticket_opened_before_it(books: Books) -> None:
     ],
 )
 def test_what_was_not_proven_as_agreed_is_rejected(
-    books: Books, about: dict[str, str], changes: dict[str, object], code: str
+    books: Books, about: dict[str, Any], changes: dict[str, Any], code: str
 ) -> None:
     books.claim(claim(**about))
     rejected = books.verify(claim(**about), **changes)
@@ -174,8 +171,12 @@ def test_what_was_not_proven_as_agreed_is_rejected(
 
 def test_an_unreachable_source_decides_nothing(books: Books) -> None:
     books.claim(claim())
-    away = {"finding": Finding.UNDETERMINED, "evidence_class": None, "code": "source_unavailable"}
-    assert books.verify(claim(), **away).state is OutcomeState.CLAIMED  # type: ignore[arg-type]
+    away: dict[str, Any] = {
+        "finding": Finding.UNDETERMINED,
+        "evidence_class": None,
+        "code": "source_unavailable",
+    }
+    assert books.verify(claim(), **away).state is OutcomeState.CLAIMED
     assert books.verify(claim()).state is OutcomeState.VERIFIED
 
 
@@ -235,8 +236,6 @@ def test_transactions_that_fail_leave_nothing(books: Books) -> None:
     books.claim(claim())
     books.verify(claim())
     with pytest.raises(RuntimeError), books.write() as session:
-        from billing.outcome import settle
-
         settle(
             session,
             tenant=TENANT,
@@ -257,8 +256,6 @@ def test_tenants_do_not_see_each_other(books: Books) -> None:
 
 
 def test_only_the_tables_steps_are_taken(books: Books) -> None:
-    from billing.outcome import locked
-
     books.claim(claim())
     for state in OutcomeState:
         if not is_legal(OutcomeState.CLAIMED, state):
@@ -285,7 +282,3 @@ def test_many_at_once_charge_once(books: Books) -> None:
         states = list(pool.map(bring, range(16)))
     assert sorted(set(states)) == ["rejected", "settled"]
     assert len(posted(books)) == 1
-
-
-def test_evaluators_key_is_the_contracts(books: Books) -> None:
-    assert contract().evaluator_key == EVALUATOR.public_key

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judging import ANNA, ASKED, KEY, REFUND, REFUSAL, case, claim, looked_up, order, receipt, refunded, refusal
 
-from agents.receipt import Effect, ReceiptState
+from agents.receipt import REPLY_TOOL, Effect, ReceiptState
 from evaluators import Case, EvidenceClass, Finding, OutcomeTerms, examine
 
 records = st.fixed_dictionaries(
@@ -106,6 +106,16 @@ def test_an_agent_that_gets_nothing(offence: str, example: Case, code: str) -> N
 def test_a_refusal_that_is_not_grounded(example: Case, code: str) -> None:
     found = examine(example, REFUSAL)
     assert (found.finding, found.code) == (Finding.FAILED, code)
+
+
+def test_a_reply_that_was_sent_is_no_effect_and_no_source() -> None:
+    sent = receipt(key="reply-1", tool=REPLY_TOOL, args={"text": "You get 77.00 USD"})
+    named = refusal().claim.model_copy(update={"receipts": ("read-1", "reply-1")})
+    assert examine(refusal(claim=named, receipts=(looked_up(), sent)), REFUSAL).code == "ok"
+    lying = named.model_copy(update={"reply": "You get 77.00 USD"})
+    assert examine(refusal(claim=lying, receipts=(looked_up(), sent)), REFUSAL).code == "ungrounded"
+    only = case(claim=claim(receipts=("reply-1",)), receipts=(sent,), before_of="reply-1")
+    assert examine(only, REFUND).code == "no_effect"
 
 
 def test_what_cannot_be_decided_is_no_pass() -> None:

@@ -65,7 +65,7 @@ async def test_an_honest_run_from_snapshot_to_signature() -> None:
     ]
     assert stored[0]["record"] == order(age_days=21)
     assert (stored[1]["record"], stored[1]["read_at"]) == (refunded(age_days=21), "2026-07-01T12:05:00+00:00")
-    assert stored[2] == {"requester": ANNA, "messages": [ASKED]}
+    assert stored[2] == {"requester": ANNA, "messages": ["Broken mug", ASKED]}
 
 
 async def test_doing_nothing_is_not_paid() -> None:
@@ -89,6 +89,24 @@ async def test_a_snapshot_of_another_subject_does_not_help() -> None:
     await shop.observer.before_effect(pending(subject="order:10483"))
     shop.office.put("order", "10482", refunded())
     assert (await shop.verify()).code == "no_snapshot"
+
+
+async def test_a_snapshot_of_an_effect_that_is_not_in_the_claim_is_not_its_before() -> None:
+    shop = Shop()
+    await shop.observer.before_effect(pending(key="refund-2"))
+    shop.office.put("order", "10482", refunded())
+    verdict = await shop.verify()
+    assert (verdict.code, verdict.before) == ("no_snapshot", None)
+
+
+async def test_a_record_with_broken_characters_is_kept_and_repeated() -> None:
+    shop = Shop()
+    shop.office.put("order", "10482", order(note="\ud800"))
+    await shop.observer.before_effect(pending())
+    shop.office.put("order", "10482", refunded(note="\ud800"))
+    verdict = await shop.verify()
+    assert verdict.code == "undetermined"
+    assert examine(rebuilt_case(verdict, claim(), [receipt()], shop.evidence), REFUND).checks == verdict.checks
 
 
 async def test_a_lost_snapshot_proves_nothing() -> None:
@@ -132,6 +150,14 @@ async def test_only_the_requesters_own_messages_ask() -> None:
         Message(id="m", author=Author.REQUESTER, text=ASKED, at=NOW, automatic=True),
     ):
         assert (await shop.verify(None, ticket(messages=(message,)))).code == "not_asked_for"
+
+
+async def test_a_subject_line_asks_unless_it_is_that_of_an_answered_mail() -> None:
+    shop = Shop()
+    await shop.refund()
+    assert (await shop.verify(None, ticket("It is broken.", subject="Refund for order 10482"))).code == "ok"
+    answered = ticket("It is broken.", subject="Re: Refund for order 10482")
+    assert (await shop.verify(None, answered)).code == "not_asked_for"
 
 
 async def test_a_source_that_is_down_decides_nothing() -> None:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from playwright.async_api import Browser as _Chromium
 from playwright.async_api import Error as PlaywrightError
@@ -17,9 +16,9 @@ from playwright.async_api import Page, Playwright, Route, async_playwright
 from agents.errors import BrowserUnavailable
 from agents.evidence import Evidence
 from agents.tools.browser.chromium import find_chromium
+from agents.tools.browser.gate import gate, is_named
 from agents.tools.tool import ToolContext
 
-VIEWPORT = {"width": 1280, "height": 800}
 ACTION_TIMEOUT = 10_000
 """Milliseconds one action may wait for its element."""
 QUIET = (
@@ -30,6 +29,7 @@ QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-default-apps",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
 """Chromium talks to nobody but the pages it is sent to."""
 
@@ -64,14 +64,20 @@ class Browser:
             BrowserUnavailable: no Chromium could be started.
         """
         chromium = await self._started()
-        window = await chromium.new_context(viewport=VIEWPORT, accept_downloads=False, service_workers="block")  # type: ignore[arg-type]
-        try:
-            await window.route("**/*", lambda route: _only(route, hosts))
-            page = await window.new_page()
-            page.set_default_timeout(ACTION_TIMEOUT)
-            yield Script(page=page, context=context)
-        finally:
-            await window.close()
+        async with gate(hosts) as proxy:
+            window = await chromium.new_context(
+                viewport={"width": 1280, "height": 800},
+                accept_downloads=False,
+                service_workers="block",
+                proxy={"server": proxy, "bypass": "<-loopback>"},
+            )
+            try:
+                await window.route("**/*", lambda route: _only(route, hosts))
+                page = await window.new_page()
+                page.set_default_timeout(ACTION_TIMEOUT)
+                yield Script(page=page, context=context)
+            finally:
+                await window.close()
 
     async def close(self) -> None:
         """Stop Chromium."""
@@ -101,7 +107,7 @@ class Browser:
 
 
 async def _only(route: Route, hosts: set[str]) -> None:
-    if urlsplit(route.request.url).netloc in hosts:
+    if is_named(route.request.url, hosts):
         await route.continue_()
     else:
         await route.abort("blockedbyclient")

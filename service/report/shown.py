@@ -1,0 +1,151 @@
+"""How data is shown to people: cut where it is long, control characters made visible, times in UTC, money as `Money`.
+
+Nothing here escapes HTML; the template does that, for every value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from agents.money import Money
+
+LINE = 160
+"""Characters of a value that stands in one line: a name, a subject, an argument."""
+PARAGRAPH = 600
+"""Characters of a result or a reason."""
+LETTER = 6_000
+"""Characters of a message."""
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_ODD = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+"""Characters that nobody sees: controls, marks that turn text around, hidden tags, half characters."""
+_WORDS = {
+    "already_charged": "the same Episode is charged already",
+    "answered": "the requester was answered; nothing was claimed",
+    "approval_rejected": "a person said no",
+    "claim_made": "the agent says it is done",
+    "input_missing": "the requester was asked for something",
+    "invoiced": "put on an invoice",
+    "needs_approval": "a person has to approve it",
+    "no_procedure": "no procedure fits",
+    "not_as_promised": "the record is not as the contract promises",
+    "not_asked_for": "the requester did not ask for it",
+    "not_by_this_run": "somebody else made the change",
+    "not_proven": "the evaluators found no proof",
+    "ok": "everything that the contract requires passed",
+    "order_not_found": "no such order of this requester",
+    "proof_passed": "the evaluators' proof passed",
+    "proof_stands": "a second look: the proof still stands",
+    "proof_undetermined": "the proof could not be looked at again in time",
+    "proof_undone": "the system of record no longer shows it",
+    "reopened": "the requester came back",
+    "reopened_before_settlement": "the requester came back before it settled",
+    "same_subject_reopened": "the requester came back about the same subject",
+    "spam": "the helpdesk tagged it as spam",
+    "state_unchanged": "the system of record did not change",
+    "subject_not_named": "the requester did not name the subject",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A text as the report shows it."""
+
+    text: str
+    """The text, or its beginning."""
+    length: int
+    """Characters of the whole text."""
+
+    @property
+    def cut(self) -> bool:
+        """True if only the beginning is shown."""
+        return len(self.text) < self.length
+
+    @property
+    def note(self) -> str:
+        """Says so: ``cut here, 102,400 characters in all``."""
+        return f"cut here, {self.length:,} characters in all"
+
+
+def shown(text: str, limit: int = LINE) -> Shown:
+    """``text``, or its first ``limit`` characters."""
+    return Shown(text=text[:limit], length=len(text))
+
+
+def harmless(text: str) -> str:
+    """``text`` with every invisible character written out: a NUL as ``␀``, others as ``⟨U+202E⟩``."""
+    return _ODD.sub(_visible, text.replace("\r\n", "\n"))
+
+
+def value(data: Any, limit: int = LINE) -> Shown:
+    """JSON data as text: text as it is, amounts of money as such, everything else as JSON."""
+    plain = _with_money(data)
+    if isinstance(plain, str):
+        return shown(plain, limit)
+    return shown(json.dumps(plain, ensure_ascii=False, default=str), limit)
+
+
+def words(code: str) -> str:
+    """A coded reason in words."""
+    return _WORDS.get(code, code.replace("_", " "))
+
+
+def when(at: datetime) -> str:
+    """``23 Nov 2026, 19:45:16 UTC``"""
+    at = at.astimezone(UTC)
+    return f"{day(at)}, {at:%H:%M:%S} UTC"
+
+
+def day(at: datetime) -> str:
+    """``23 Nov 2026``, in UTC."""
+    at = at.astimezone(UTC)
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+
+def took(start: datetime, end: datetime | None) -> str:
+    """``2.96 s``; empty for what has no end."""
+    if end is None:
+        return ""
+    seconds, rest = divmod((end - start) // timedelta(milliseconds=10), 100)
+    return f"{seconds}.{rest:02} s"
+
+
+def amount(minor: int, currency: str) -> str:
+    """Minor units as people write them: ``1,234.50 USD``."""
+    return Money(minor=minor, currency=currency).text()
+
+
+def amounts(totals: Mapping[str, int], currency: str) -> str:
+    """Totals per currency, in one line; nothing is ``0.00`` of ``currency``."""
+    return " + ".join(amount(minor, of) for of, minor in sorted(totals.items())) or amount(0, currency)
+
+
+def _visible(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+
+
+def _with_money(data: Any) -> Any:
+    match data:
+        case {"minor": int(), "currency": str()} if len(data) == 2:
+            try:
+                return Money.model_validate(data).text()
+            except ValidationError:
+                return data
+        case dict():
+            return {name: _with_money(item) for name, item in data.items()}
+        case list() | tuple():
+            return [_with_money(item) for item in data]
+    return data

@@ -1,0 +1,57 @@
+"""The runtime and the engine in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.runtime import InlineEngine, InlineRuntime
+
+
+async def test_a_finished_step_is_not_run_again_and_a_failed_one_is() -> None:
+    runtime = InlineRuntime()
+    tries: list[int] = []
+
+    async def body() -> int:
+        tries.append(1)
+        if len(tries) == 1:
+            raise ValueError
+        return len(tries)
+
+    with pytest.raises(ValueError):
+        await runtime.once("a", body)
+    assert [await runtime.once("a", body), await runtime.once("a", body)] == [2, 2]
+    assert await runtime.once("b", body) == 3
+
+
+async def test_a_step_without_a_result_is_remembered_too() -> None:
+    runtime = InlineRuntime()
+    tries: list[int] = []
+
+    async def body() -> None:
+        tries.append(1)
+
+    await runtime.once("a", body)
+    assert await runtime.once("a", body) is None
+    assert tries == [1]
+
+
+async def test_jobs_run_in_order_once_each_with_a_memory_of_their_own() -> None:
+    engine = InlineEngine()
+    done: list[str] = []
+
+    async def job(job_id: str) -> None:
+        async def body() -> str:
+            return job_id
+
+        done.append(str(await engine.runtime().once("step", body)))
+        if job_id == "a":
+            await engine.enqueue("c", ticket_id="T")
+
+    await engine.start(job)
+    for job_id in ("a", "b", "a"):
+        await engine.enqueue(job_id, ticket_id="T")
+    await engine.idle()
+    await engine.enqueue("b", ticket_id="T")
+    await engine.idle()
+    await engine.stop()
+    assert done == ["a", "b", "c"]

@@ -1,0 +1,103 @@
+"""Selection and language: unsure rather than wrong, and quick on anything."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents import Toolbox
+from agents.documents import parse_document
+from agents.planner import Procedure, ProcedureSelector, detect_language
+from agents.planner.procedure import compile_procedure
+from tests.agents.builders import REFUND, REPLIES, Shop
+
+LIKE = {
+    "refund": [
+        "my mug arrived broken",
+        "I want my money back",
+        "die Vase kam zerbrochen an",
+        "杯子收到时碎了，我要退款",
+    ],
+    "cancel": ["please cancel my order", "bitte stornieren Sie meine Bestellung", "请取消我的订单"],
+    "address": ["please send it to another address", "neue Lieferadresse", "我搬家了，请修改收货地址"],
+}
+UNLIKE = {"refund": ["where is my refund", "什么时候到货"], "cancel": ["cancel my newsletter"], "address": []}
+
+
+def procedure(name: str, like: list[str], unlike: list[str]) -> Procedure:
+    text = REFUND.replace("procedure: refund", f"procedure: {name}")
+    text = text.replace("{like: [refund please, my mug arrived broken]}", f"{{like: {like!r}, unlike: {unlike!r}}}")
+    return compile_procedure(parse_document(text, "p.yaml"), Toolbox(Shop().tools()), REPLIES)
+
+
+SELECTOR = ProcedureSelector([procedure(name, LIKE[name], UNLIKE[name]) for name in LIKE])
+
+
+def chosen(text: str) -> str | None:
+    selection = SELECTOR.select(text)
+    assert selection.reason
+    return selection.procedure.name if selection.procedure else None
+
+
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        ("Hello! My mug arrived BROKEN today, order 10001.", "refund"),
+        ("Guten Tag. Die Vase kam leider zerbrochen an!", "refund"),
+        ("你好，杯子收到时碎了。我要退款。", "refund"),
+        ("Could you please cancel my order 10002?", "cancel"),
+        ("Hallo, bitte stornieren Sie meine Bestellung 10003.", "cancel"),
+        ("请取消我的订单 10004", "cancel"),
+        ("我搬家了，请修改收货地址", "address"),
+    ],
+)
+def test_each_language_finds_its_procedure(text: str, name: str) -> None:
+    assert chosen(text) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n ",
+        "12345 !!! ???",
+        "\x00\x01\x1b[31m\u202e",
+        "Do you sell gift cards for weddings?",
+        "今天天气很好",
+        "lorem ipsum dolor sit amet " * 1000,
+    ],
+)
+def test_what_is_like_nothing_is_left_to_people(text: str) -> None:
+    assert chosen(text) is None
+
+
+def test_a_tie_is_left_to_people() -> None:
+    twins = ProcedureSelector([procedure(name, ["please cancel my order"], []) for name in ("one", "two")])
+    selection = twins.select("please cancel my order")
+    assert selection.procedure is None
+    assert selection.margin == 0
+    assert ProcedureSelector([]).select("please").procedure is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 1_000_000,
+        "please cancel my order. " * 40_000,
+        "\ufdfa" * 1_000_000,
+        "\x00" * 1_000_000,
+        "碎" * 1_000_000,
+        "a b " * 250_000,
+    ],
+)
+def test_a_megabyte_is_looked_at_as_far_as_it_goes(text: str) -> None:
+    assert 0 <= SELECTOR.select(text).score < 2
+    assert detect_language(text, {"en", "de", "zh"}) in {"en", "zh"}
+
+
+@given(st.text())
+def test_any_text_is_selected_on_deterministically(text: str) -> None:
+    one = SELECTOR.select(text)
+    assert one == SELECTOR.select(text)
+    assert -1e-9 <= one.score < 2

@@ -1,0 +1,37 @@
+"""Tickets: which words are the requester's own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from agents import Author, ManualClock, Message, SystemClock
+from tests.agents.builders import NOW
+from tests.fakes.helpdesk import MemoryHelpdesk
+
+
+def test_own_words_leave_out_quotes_automatic_replies_and_answered_subjects() -> None:
+    helpdesk = MemoryHelpdesk()
+    helpdesk.open("T-1", "first\n> quoted 10001\n  > deeper\nlast", subject="order 10002")
+    helpdesk.write("T-1", "we ask", author=Author.STAFF)
+    ticket = helpdesk.write("T-1", "> all quoted")
+    away = Message(id="m", author=Author.REQUESTER, text="away", at=NOW, automatic=True)
+    ticket = ticket.model_copy(update={"messages": (*ticket.messages, away)})
+    assert [words.split() for words in ticket.own_words()] == [["order", "10002"], ["first", "last"]]
+
+
+@pytest.mark.parametrize("subject", ["Re: order", " AW : order", "回复：order", "re:"])
+def test_the_subject_of_an_answer_is_not_the_requesters(subject: str) -> None:
+    assert MemoryHelpdesk().open("T-1", subject=subject).own_words() == ()
+
+
+def test_a_clock_is_aware_and_never_goes_back() -> None:
+    clock = ManualClock(NOW)
+    clock.advance(timedelta(hours=1))
+    assert clock.now() == NOW + timedelta(hours=1)
+    with pytest.raises(ValueError, match="back"):
+        clock.advance(timedelta(seconds=-1))
+    with pytest.raises(ValueError, match="aware"):
+        ManualClock(NOW.replace(tzinfo=None))
+    assert SystemClock().now().utcoffset() == timedelta(0)
