@@ -17,13 +17,13 @@ from pydantic import JsonValue
 from agents.canonical import fingerprint
 from agents.clock import Clock
 from agents.effect import EffectObserver, PendingEffect
-from agents.errors import BrowserUnavailable, ToolFailed, ToolOutcomeUnknown
+from agents.errors import ToolFailed, ToolOutcomeUnknown
 from agents.journal import Journal, TargetTaken, target_of
 from agents.policy.approval import Approval, ApprovalState
 from agents.policy.decision import Call, Deny, NeedsApproval, decide
 from agents.policy.grant import Grant
 from agents.policy.labels import Label
-from agents.receipt import Effect, Receipt, ReceiptState
+from agents.receipt import REPLY_TOOL, Effect, Receipt, ReceiptState
 from agents.task import Run, Task
 from agents.ticket import Helpdesk
 from agents.tools.tool import Tool, ToolContext
@@ -54,6 +54,8 @@ class Answer:
     end: CallEnd
     code: str = ""
     reason: str = ""
+    receipt: Receipt | None = None
+    """At hand when the call was made just now; a runtime remembers the rest only."""
 
     def data(self) -> dict[str, JsonValue]:
         """As JSON data."""
@@ -82,6 +84,7 @@ class Request:
     args: Mapping[str, JsonValue]
     labels: Mapping[str, Label]
     key: str
+    calls_of_step: int
     calls_of_run: int
     outcome_type: str
     subject: str
@@ -107,21 +110,19 @@ class Caller:
     async def make(self, request: Request) -> Answer:
         """Decide on the call and, if it is allowed, make it once."""
         tool = self.toolbox.get(request.tool)
-        standing = self.journal.receipt(request.task.tenant, request.key)
         try:
-            args_sha256 = fingerprint(request.args)
+            fingerprint(request.args)
         except TypeError as error:
             return _failed("bad_argument", f"{request.tool} cannot be called with this: {error}")
+        standing = approval = None
+        if tool is None or tool.effect is not Effect.READ:
+            standing = self.journal.receipt(request.task.tenant, request.key)
+            approval = self.journal.approval(request.task.tenant, _approval_id(request))
         if standing is not None:
-            if (standing.tool, standing.args_sha256) != (request.tool, args_sha256):
-                return _failed("key_conflict", f"{standing.tool} was already called for this step with other arguments")
-            if standing.state is ReceiptState.DONE:
-                self.journal.record(request.events)
-                return Answer(end=CallEnd.DONE)
-            if standing.state is ReceiptState.FAILED or tool is None:
-                return _failed("tool_failed", standing.error or "the tool is gone")
-            return await self._finish_effect(request, tool, standing)
-        approval = self.journal.approval(request.task.tenant, _approval_id(request))
+            if tool is not None and standing.state is ReceiptState.ABOUT_TO and _same_call(standing, request):
+                return await self._finish_effect(request, tool, standing)
+            self.journal.record(request.events)
+            return self._of_standing(request, standing)
         call = self._call(request, approval)
         match decide(call, request.labels, request.grant, tool):
             case Deny(code, reason):
@@ -135,15 +136,17 @@ class Caller:
 
     async def _read(self, request: Request, tool: Tool) -> Answer:
         receipt = self._receipt(request, tool)
-        context = self._context(request)
+        context = self._context(request, tool)
         for attempt in range(1, tool.tries + 1):
             try:
                 result = await tool.call(context, request.args)
-            except (ToolFailed, ToolOutcomeUnknown, BrowserUnavailable) as error:
-                if isinstance(error, ToolFailed) and error.retryable and attempt < tool.tries:
+            except ToolFailed as error:
+                if error.retryable and attempt < tool.tries:
                     await asyncio.sleep(READ_PAUSE * 2 ** (attempt - 1))
                     continue
-                return self._fail(request, receipt, getattr(error, "code", "tool_failed"), str(error))
+                return self._fail(request, receipt, error.code, str(error))
+            except ToolOutcomeUnknown as error:
+                return self._fail(request, receipt, "tool_failed", str(error))
             break
         return self._done(request, receipt, context, result)
 
@@ -181,7 +184,7 @@ class Caller:
         return await self._finish_effect(request, tool, receipt, fresh=True)
 
     async def _finish_effect(self, request: Request, tool: Tool, receipt: Receipt, *, fresh: bool = False) -> Answer:
-        context = self._context(request)
+        context = self._context(request, tool)
         failure = f"{tool.name} did not succeed"
         try:
             for attempt in range(1, EFFECT_TRIES + 1):
@@ -233,7 +236,7 @@ class Caller:
             tool=request.tool,
             args=request.args,
             at=self.clock.now(),
-            calls_of_step=0,
+            calls_of_step=request.calls_of_step,
             calls_of_run=request.calls_of_run,
             approval_required=request.approval_required,
             approval=approval,
@@ -290,19 +293,29 @@ class Caller:
         )
         kind = EventKind.STEP_DONE if receipt.effect is Effect.READ else EventKind.EFFECT_DONE
         event = self._event(request, kind, {"tool": receipt.tool, "receipt": receipt.key})
-        self.journal.finish(done, events=[*request.events, event])
+        standing = self.journal.finish(done, events=[*request.events, event])
         self.on_event(event)
-        return Answer(end=CallEnd.DONE)
+        return self._of_standing(request, standing)
 
     def _fail(self, request: Request, receipt: Receipt, code: str, reason: str) -> Answer:
         failed = receipt.with_(state=ReceiptState.FAILED, error=reason, finished_at=self.clock.now())
         event = self._event(request, EventKind.STEP_FAILED, {"tool": receipt.tool, "code": code})
-        self.journal.finish(failed, events=[*request.events, event])
+        standing = self.journal.finish(failed, events=[*request.events, event])
         self.on_event(event)
-        return _failed(code, reason)
+        return _failed(code, reason) if standing == failed else self._of_standing(request, standing)
 
-    def _context(self, request: Request) -> ToolContext:
-        return replace(self.context, key=request.key, kept=[])
+    def _of_standing(self, request: Request, standing: Receipt) -> Answer:
+        """The answer that the receipt gives which stands under the call's key."""
+        if not _same_call(standing, request):
+            return _failed("key_conflict", f"{standing.tool} was already called for this step with other arguments")
+        if standing.state is ReceiptState.DONE:
+            return Answer(end=CallEnd.DONE, receipt=standing)
+        return _failed("tool_failed", standing.error or "the tool is gone")
+
+    def _context(self, request: Request, tool: Tool) -> ToolContext:
+        """Only the built-in reply tool gets at the helpdesk, so no other can write to a ticket."""
+        helpdesk = self.helpdesk if tool.name == REPLY_TOOL else None
+        return replace(self.context, key=request.key, kept=[], helpdesk=helpdesk)
 
     def _event(self, request: Request, kind: EventKind, data: dict[str, JsonValue]) -> Event:
         return Event(
@@ -318,6 +331,10 @@ class Caller:
 
 def _approval_id(request: Request) -> str:
     return f"{request.task.id}:{request.step}:{fingerprint([request.tool, request.args])[:12]}"
+
+
+def _same_call(receipt: Receipt, request: Request) -> bool:
+    return (receipt.tool, receipt.args_sha256) == (request.tool, fingerprint(request.args))
 
 
 def _failed(code: str, reason: str) -> Answer:

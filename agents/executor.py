@@ -6,6 +6,7 @@ is repeated after a crash takes the same way.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -137,6 +138,7 @@ class _Walk:
         self._receipts: list[str] = []
         self._reply = ""
         self._events: list[Event] = []
+        self._calls: Counter[str] = Counter()
         self._values: dict[str, Labelled] = {"task": _task_values(work.task, work.ticket)}
 
     async def go(self) -> End:
@@ -282,16 +284,22 @@ class _Walk:
             args={name: value.data for name, value in args.items()},
             labels={name: value.weakest() for name, value in args.items()},
             key=key,
-            calls_of_run=len(self._receipts),
+            calls_of_step=self._calls[step],
+            calls_of_run=self._calls.total(),
             outcome_type=work.plan.outcome,
             subject=self._subject(),
             approval_required=approve,
             events=tuple(self._events),
         )
 
-        async def make() -> JsonValue:
-            return (await self._caller.make(request)).data()
+        fresh: list[Receipt | None] = []
 
+        async def make() -> JsonValue:
+            made = await self._caller.make(request)
+            fresh.append(made.receipt)
+            return made.data()
+
+        self._calls[step] += 1
         data = await self._runtime.once(f"{work.run.job}:{step}", make)
         assert isinstance(data, dict), "make() answers with a record"
         answer = Answer.of(data)
@@ -304,7 +312,7 @@ class _Walk:
                 self._stop(TaskState.WAITING_APPROVAL, answer.code, answer.reason, step)
             case CallEnd.FAILED:
                 self._hand_off(answer.code, answer.reason, step)
-        receipt = self._executor.journal.receipt(work.task.tenant, key)
+        receipt = fresh[0] if fresh else self._executor.journal.receipt(work.task.tenant, key)
         assert receipt is not None, "a call that is done has a receipt"
         self._receipts.append(key)
         return receipt
@@ -359,6 +367,8 @@ class _Walk:
         """A read is made afresh in every job, except ahead of an effect that stands: the run goes on from what that
         effect rested on, or it would judge the effect's own traces (an order that is refunded already)."""
         work, journal = self._work, self._executor.journal
+        if work.run.job == 1:
+            return f"{work.run.id}:1:{step.id}"
         keys = [f"{work.run.id}:{job}:{step.id}" for job in range(work.run.job, 0, -1)]
         later = work.plan.steps[work.plan.steps.index(step) + 1 :]
         effects = [journal.receipt(work.task.tenant, f"{work.task.id}:{one.id}") for one in later]
@@ -401,7 +411,6 @@ class _Walk:
             clock=executor.clock,
             settings=executor.settings,
             evidence_store=executor.evidence,
-            helpdesk=executor.helpdesk,
             browser=executor.browser,
         )
         return Caller(

@@ -31,8 +31,11 @@ class Journal(Protocol):
         """
         ...
 
-    def finish(self, receipt: Receipt, *, events: Sequence[Event]) -> None:
-        """Record how a call ended (for a read: that it was made at all)."""
+    def finish(self, receipt: Receipt, *, events: Sequence[Event]) -> Receipt:
+        """Record how a call ended (for a read: that it was made at all); returns the receipt that stands.
+
+        One that is done or failed already is never changed again.
+        """
         ...
 
     def record(self, events: Sequence[Event]) -> None:
@@ -81,12 +84,13 @@ class MemoryJournal:
             self.approvals[receipt.tenant, approval_id] = used.model_copy(update={"state": ApprovalState.USED})
         self.record(events)
 
-    def finish(self, receipt: Receipt, *, events: Sequence[Event]) -> None:
-        """Record how a call ended; a receipt that is done or failed is never changed again."""
+    def finish(self, receipt: Receipt, *, events: Sequence[Event]) -> Receipt:
+        """Record how a call ended; returns the receipt that stands."""
         standing = self.receipt(receipt.tenant, receipt.key)
         if standing is None or standing.state is ReceiptState.ABOUT_TO:
             self.receipts[receipt.tenant, receipt.key] = receipt
         self.record(events)
+        return self.receipts[receipt.tenant, receipt.key]
 
     def record(self, events: Sequence[Event]) -> None:
         """Append events; those already there are ignored."""

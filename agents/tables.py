@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, Column, DateTime, Insert, Table, TypeDecorator, UniqueConstraint, func
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -158,7 +160,7 @@ def save_run(session: Session, run: Run, plan_sha256: str) -> None:
 def runs_of_task(session: Session, tenant: str, task_id: str) -> list[tuple[Run, str]]:
     """The runs of a task in the order they were started, each with its plan's fingerprint."""
     rows = session.exec(
-        select(RunRow).where(RunRow.tenant == tenant, RunRow.task_id == task_id).order_by(col(RunRow.id))
+        select(RunRow).where(RunRow.tenant == tenant, RunRow.task_id == task_id).order_by(func.length(RunRow.id), col(RunRow.id))
     )
     return [(Run(**row.model_dump(exclude={"plan_sha256"})), row.plan_sha256) for row in rows]
 
@@ -192,22 +194,45 @@ def begin_receipt(session: Session, receipt: Receipt, target: str) -> None:
     session.merge(_receipt_row(receipt, target))
 
 
-def finish_receipt(session: Session, receipt: Receipt) -> None:
-    """Record how a call ended. A receipt that is done or failed is never changed again."""
-    row = session.get(ReceiptRow, (receipt.tenant, receipt.key))
-    if row is None:
-        session.add(_receipt_row(receipt, receipt.key))
-    elif row.state == ReceiptState.ABOUT_TO:
-        row.state = receipt.state.value
-        row.record = receipt.model_dump(mode="json")
-        session.add(row)
+def finish_receipt(session: Session, receipt: Receipt) -> Receipt:
+    """Record how a call ended; returns the receipt that stands. One that is done or failed is never changed again."""
+    if insert_or_ignore(session, _receipt_row(receipt, receipt.key)):
+        return receipt
+    row = session.get_one(ReceiptRow, (receipt.tenant, receipt.key), populate_existing=True)
+    if row.state != ReceiptState.ABOUT_TO:
+        return Receipt.model_validate(row.record)
+    row.state = receipt.state.value
+    row.record = receipt.model_dump(mode="json")
+    session.add(row)
+    return receipt
 
 
 def record_events(session: Session, events: Iterable[Event]) -> None:
     """Append events; those already there are ignored."""
-    for event in events:
-        if session.get(EventRow, (event.tenant, event.run_id, event.step, event.n)) is None:
-            session.add(EventRow(**event.model_dump(exclude={"kind"}), kind=event.kind.value))
+    rows = [event.model_dump(mode="python") | {"kind": event.kind.value} for event in events]
+    if rows:
+        session.connection().execute(_insert(EventRow, session), rows)
+
+
+def insert_or_ignore(session: Session, row: SQLModel) -> bool:
+    """Insert ``row`` unless one stands under its key; True if it was inserted.
+
+    One atomic statement: no read before it that another writer could overtake, no savepoint that SQLite commits.
+    """
+    session.flush()
+    done = session.connection().execute(_insert(type(row), session), row.model_dump())
+    return bool(done.rowcount)
+
+
+def _insert(model: type[SQLModel], session: Session) -> Insert:
+    return _insert_for(model, session.get_bind().dialect.name)
+
+
+@cache
+def _insert_for(model: type[SQLModel], dialect: str) -> Insert:
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
 
 
 def events_of_run(session: Session, tenant: str, run_id: str) -> list[Event]:

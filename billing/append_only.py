@@ -21,8 +21,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], ...]] = {
 
 _POSTINGS_OF_NEW = "SELECT 1 FROM billing_postings p WHERE p.tenant = NEW.tenant AND p.seq = NEW.seq"
 _UNBALANCED = (
-    f"NOT EXISTS ({_POSTINGS_OF_NEW}) "
-    f"OR EXISTS ({_POSTINGS_OF_NEW} GROUP BY p.currency HAVING SUM(p.minor) <> 0)"
+    f"NOT EXISTS ({_POSTINGS_OF_NEW}) OR EXISTS ({_POSTINGS_OF_NEW} GROUP BY p.currency HAVING SUM(p.minor) <> 0)"
 )
 _ENTRY_EXISTS = "EXISTS (SELECT 1 FROM billing_entries e WHERE e.tenant = NEW.tenant AND e.seq = NEW.seq)"
 _UNBALANCED_MESSAGE = "billing_entries: an entry has postings that sum to zero per currency"
@@ -48,7 +47,7 @@ def _sqlite() -> Iterator[str]:
                 f"BEGIN SELECT RAISE(ABORT, '{table} is append-only: {action} refused'); END"
             )
         taken = " OR ".join(
-            f"EXISTS (SELECT 1 FROM {table} WHERE {' AND '.join(f'{name} = NEW.{name}' for name in key)})"
+            f"EXISTS (SELECT 1 FROM {table} WHERE {' AND '.join(f'{name} = NEW.{name}' for name in key)})"  # noqa: S608
             for key in keys
         )
         yield (

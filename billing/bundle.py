@@ -8,7 +8,6 @@ A bundle ``INV-0001/`` holds ``manifest.json`` (every file's sha256, signed by t
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -98,9 +97,7 @@ def write_bundle(
     """
     papers = _gather(session, tenant, number, receipts_of)
     if papers.contract.vendor is None or papers.contract.vendor.public_key != vendor_key.public_key:
-        raise ContractNotInForce(
-            f"a bundle is signed with the vendor's key of contract {papers.contract.reference}"
-        )
+        raise ContractNotInForce(f"a bundle is signed with the vendor's key of contract {papers.contract.reference}")
     contents = {
         "contract.json": canonical_json(papers.contract),
         "invoice.json": canonical_json(papers.invoice),
@@ -159,9 +156,7 @@ def receipts_behind(verdict: Verdict, receipts: Iterable[Receipt]) -> tuple[Rece
     )
 
 
-def _gather(
-    session: Session, tenant: str, number: str, receipts_of: Callable[[str], Iterable[Receipt]]
-) -> Papers:
+def _gather(session: Session, tenant: str, number: str, receipts_of: Callable[[str], Iterable[Receipt]]) -> Papers:
     invoice = find_invoice(session, tenant=tenant, number=number)
     ids = {outcome_id for line in invoice.lines for outcome_id in line.outcomes}
     ids |= {reversed_.outcome_id for reversed_ in invoice.reversed}
@@ -178,9 +173,7 @@ def _gather(
         verdicts=verdicts,
         receipts=tuple(receipts[key] for key in sorted(receipts)),
         ledger=ledger.entries(session, tenant=tenant),
-        credit_notes=tuple(
-            note for note in list_credit_notes(session, tenant=tenant) if note.invoice == number
-        ),
+        credit_notes=tuple(note for note in list_credit_notes(session, tenant=tenant) if note.invoice == number),
     )
 
 
@@ -196,9 +189,9 @@ def _lines(records: Sequence[BaseModel]) -> bytes:
 def _put_in_place(building: Path, target: Path) -> Path:
     if target.exists():
         earlier = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        os.replace(target, earlier / target.name)
-        os.replace(building, target)
+        target.replace(earlier / target.name)
+        building.replace(target)
         shutil.rmtree(earlier)
     else:
-        os.replace(building, target)
+        building.replace(target)
     return target

@@ -26,9 +26,7 @@ class BundleUnreadable(Exception):
 class BundleFiles:
     """The files of a bundle by name (``invoice.json``, ``evidence/<sha256>``)."""
 
-    def __init__(
-        self, sizes: dict[str, int], problems: list[str], opener: Callable[[str], IO[bytes]]
-    ) -> None:
+    def __init__(self, sizes: dict[str, int], problems: list[str], opener: Callable[[str], IO[bytes]]) -> None:
         self._sizes = sizes
         self._open = opener
         self.problems = tuple(problems)

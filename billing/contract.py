@@ -257,22 +257,17 @@ def _verified(text: bytes) -> Contract:
     signed = SignedContract.model_validate_json(text)
     for role, signature in (("vendor", signed.vendor), ("customer", signed.customer)):
         if signature is None:
-            raise ContractNotInForce(
-                f"contract {signed.reference} is not signed by the {role}; nothing can be charged"
-            )
+            raise ContractNotInForce(f"contract {signed.reference} is not signed by the {role}; nothing can be charged")
         if signature.signer != role or not verifies(signature, signed.statement()):
             raise ContractNotInForce(
                 f"contract {signed.reference}: the {role}'s signature does not fit; the contract, its start "
                 "or the evaluators' key was altered after signing"
             )
-    assert signed.vendor is not None and signed.customer is not None
+    assert signed.vendor is not None
+    assert signed.customer is not None
     if len({signed.vendor.public_key, signed.customer.public_key, signed.evaluator_key}) != 3:
-        raise ContractNotInForce(
-            f"contract {signed.reference}: vendor, customer and evaluators need a key each"
-        )
+        raise ContractNotInForce(f"contract {signed.reference}: vendor, customer and evaluators need a key each")
     try:
         return read_contract(Source(signed.reference, signed.document, {}))
     except InvalidDocument as error:
-        raise ContractNotInForce(
-            f"contract {signed.reference} is signed but cannot be used: {error}"
-        ) from None
+        raise ContractNotInForce(f"contract {signed.reference} is signed but cannot be used: {error}") from None

@@ -41,9 +41,7 @@ def keep_contract(session: Session, *, tenant: str, signed: SignedContract) -> N
             if standing is None:
                 raise
     if SignedContract.model_validate_json(standing.signed).statement() != signed.statement():
-        raise ContractNotInForce(
-            f"other terms stand under {contract.reference}; give changed terms a new version"
-        )
+        raise ContractNotInForce(f"other terms stand under {contract.reference}; give changed terms a new version")
 
 
 def kept_contract(session: Session, *, tenant: str, reference: str) -> SignedContract:
@@ -54,9 +52,7 @@ def kept_contract(session: Session, *, tenant: str, reference: str) -> SignedCon
     return SignedContract.model_validate_json(row.signed)
 
 
-def contract_in_force(
-    session: Session, *, tenant: str, contract: str, ticket_opened_at: datetime
-) -> SignedContract:
+def contract_in_force(session: Session, *, tenant: str, contract: str, ticket_opened_at: datetime) -> SignedContract:
     """The version of ``contract`` that prices a ticket opened then; `ContractNotInForce` if there is none."""
     row = session.exec(
         select(ContractRow)
@@ -68,9 +64,7 @@ def contract_in_force(
         .order_by(col(ContractRow.in_force_from).desc(), col(ContractRow.version).desc())
     ).first()
     if row is None:
-        raise ContractNotInForce(
-            f"no version of contract {contract} was in force at {ticket_opened_at.isoformat()}"
-        )
+        raise ContractNotInForce(f"no version of contract {contract} was in force at {ticket_opened_at.isoformat()}")
     return SignedContract.model_validate_json(row.signed)
 
 

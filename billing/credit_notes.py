@@ -87,7 +87,5 @@ def credit(session: Session, row: OutcomeRow, contract: Contract, *, code: str, 
 
 def list_credit_notes(session: Session, *, tenant: str) -> tuple[CreditNote, ...]:
     """The tenant's credit notes in order."""
-    rows = session.exec(
-        select(CreditNoteRow).where(CreditNoteRow.tenant == tenant).order_by(col(CreditNoteRow.number))
-    )
+    rows = session.exec(select(CreditNoteRow).where(CreditNoteRow.tenant == tenant).order_by(col(CreditNoteRow.number)))
     return tuple(CreditNote.model_validate_json(row.document) for row in rows)

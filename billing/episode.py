@@ -67,7 +67,5 @@ def _current(session: Session, row: OutcomeRow, now: datetime) -> int:
     holder = session.get(OutcomeRow, (last.tenant, last.outcome_id))
     if holder is None or holder.settled_at is None or holder.contract is None:
         return last.episode
-    window = (
-        kept_contract(session, tenant=holder.tenant, reference=holder.contract).verify().reverse_on.within
-    )
+    window = kept_contract(session, tenant=holder.tenant, reference=holder.contract).verify().reverse_on.within
     return last.episode + 1 if now > holder.settled_at + window else last.episode

@@ -89,9 +89,7 @@ def issue(
     if not charged:
         return None
     if any(row.contract_sha256 != signed_contract.sha256 for row in rows):
-        raise InvoiceMismatch(
-            f"outcomes of {period.label} were verified under other terms than {contract.reference}"
-        )
+        raise InvoiceMismatch(f"outcomes of {period.label} were verified under other terms than {contract.reference}")
     lines = rate((Billable(outcome_id=row.id, outcome_type=row.outcome_type) for row in charged), contract)
     amount = total((line.amount for line in lines), contract.currency)
     _equal_ledger(session, tenant, rows, amount)
@@ -117,9 +115,7 @@ def issue(
     )
     document = canonical_json(invoice).decode()
     session.add(
-        InvoiceRow(
-            tenant=tenant, number=number, contract=contract.reference, period=period.label, document=document
-        )
+        InvoiceRow(tenant=tenant, number=number, contract=contract.reference, period=period.label, document=document)
     )
     ledger.post(
         session,
@@ -163,9 +159,7 @@ def find_invoice(session: Session, *, tenant: str, number: str) -> Invoice:
 
 def invoices(session: Session, *, tenant: str) -> tuple[Invoice, ...]:
     """The tenant's invoices in order."""
-    rows = session.exec(
-        select(InvoiceRow).where(InvoiceRow.tenant == tenant).order_by(col(InvoiceRow.number))
-    )
+    rows = session.exec(select(InvoiceRow).where(InvoiceRow.tenant == tenant).order_by(col(InvoiceRow.number)))
     return tuple(Invoice.model_validate_json(row.document) for row in rows)
 
 
@@ -210,18 +204,12 @@ def _settled_in(session: Session, tenant: str, contract: str, period: Period) ->
 
 def _equal_ledger(session: Session, tenant: str, rows: Sequence[OutcomeRow], amount: Money) -> None:
     sources = {f"{cause}:{row.id}" for row in rows for cause in ("settle", "reverse")}
-    moved = ledger.balances(
-        entry for entry in ledger.entries(session, tenant=tenant) if entry.source in sources
-    )
-    asset = {
-        currency: minor for (account, currency), minor in moved.items() if account == ledger.CONTRACT_ASSET
-    }
+    moved = ledger.balances(entry for entry in ledger.entries(session, tenant=tenant) if entry.source in sources)
+    asset = {currency: minor for (account, currency), minor in moved.items() if account == ledger.CONTRACT_ASSET}
     if asset.pop(amount.currency, 0) != amount.minor or any(asset.values()):
         raise InvoiceMismatch(f"the lines come to {amount}, the ledger moved {moved}; no invoice is issued")
 
 
 def _reversed(row: OutcomeRow) -> ReversedBeforeInvoice:
     assert row.reversed_at is not None
-    return ReversedBeforeInvoice(
-        outcome_id=row.id, outcome_type=row.outcome_type, code=row.code, at=row.reversed_at
-    )
+    return ReversedBeforeInvoice(outcome_id=row.id, outcome_type=row.outcome_type, code=row.code, at=row.reversed_at)

@@ -76,18 +76,14 @@ def transfer(amount: Money, *, debit: str, credit: str) -> tuple[Posting, ...]:
     )
 
 
-def post(
-    session: Session, *, tenant: str, source: str, at: datetime, postings: Sequence[Posting]
-) -> JournalEntry:
+def post(session: Session, *, tenant: str, source: str, at: datetime, postings: Sequence[Posting]) -> JournalEntry:
     """Append one entry, once per (tenant, source); the same source again returns the entry that stands.
 
     Raises:
         EntryRefused: the postings do not sum to zero, or other postings stand under this source.
     """
     if not postings or _unbalanced(postings):
-        raise EntryRefused(
-            f"{source}: postings must sum to zero per currency; found {_unbalanced(postings) or 'none'}"
-        )
+        raise EntryRefused(f"{source}: postings must sum to zero per currency; found {_unbalanced(postings) or 'none'}")
     counters.lock(session, tenant)
     standing = find(session, tenant=tenant, source=source)
     if standing is None:
@@ -141,20 +137,14 @@ def verify_chain(entries: Sequence[JournalEntry]) -> tuple[str, ...]:
         elif entry.seq < expected:
             problems.append(f"{name} is out of order")
         elif entry.seq > expected:
-            gap = (
-                f"entry {expected} is"
-                if entry.seq == expected + 1
-                else f"entries {expected} to {entry.seq - 1} are"
-            )
+            gap = f"entry {expected} is" if entry.seq == expected + 1 else f"entries {expected} to {entry.seq - 1} are"
             problems.append(f"{gap} missing before {name}")
         elif entry.prev_hash != previous:
             problems.append(f"{name} does not follow from the entry before it")
         if entry.hash != entry.computed_hash():
             problems.append(f"{name} was altered: its hash does not fit its contents")
         if not entry.postings or _unbalanced(entry.postings):
-            problems.append(
-                f"{name} does not sum to zero: {_unbalanced(entry.postings) or 'it has no postings'}"
-            )
+            problems.append(f"{name} does not sum to zero: {_unbalanced(entry.postings) or 'it has no postings'}")
         if entry.source in sources and entry.seq not in seen:
             problems.append(f"{name} repeats the source of entry {sources[entry.source]}")
         if entries and entry.tenant != entries[0].tenant:
@@ -165,9 +155,7 @@ def verify_chain(entries: Sequence[JournalEntry]) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _append(
-    session: Session, tenant: str, source: str, at: datetime, postings: tuple[Posting, ...]
-) -> JournalEntry:
+def _append(session: Session, tenant: str, source: str, at: datetime, postings: tuple[Posting, ...]) -> JournalEntry:
     seq = counters.next_number(session, tenant, counters.LEDGER)
     last = session.get(EntryRow, (tenant, seq - 1))
     entry = JournalEntry(
@@ -183,9 +171,7 @@ def _append(
     for n, posting in enumerate(postings, start=1):
         session.add(PostingRow(tenant=tenant, seq=seq, n=n, **posting.model_dump()))
     session.flush()
-    session.add(
-        EntryRow(tenant=tenant, seq=seq, source=source, at=at, prev_hash=entry.prev_hash, hash=entry.hash)
-    )
+    session.add(EntryRow(tenant=tenant, seq=seq, source=source, at=at, prev_hash=entry.prev_hash, hash=entry.hash))
     session.flush()
     return entry
 
@@ -194,9 +180,7 @@ def _entries(session: Session, rows: Sequence[EntryRow]) -> tuple[JournalEntry, 
     if not rows:
         return ()
     query = (
-        select(PostingRow)
-        .where(PostingRow.tenant == rows[0].tenant)
-        .order_by(col(PostingRow.seq), col(PostingRow.n))
+        select(PostingRow).where(PostingRow.tenant == rows[0].tenant).order_by(col(PostingRow.seq), col(PostingRow.n))
     )
     if len(rows) == 1:
         query = query.where(PostingRow.seq == rows[0].seq)

@@ -19,9 +19,7 @@ def exact(price: Decimal, currency: str) -> Money:
     if not price.is_finite() or price < 0:
         raise InvalidAmount(f"a price is zero or more; found {price}")
     if price != price.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):
-        raise InvalidAmount(
-            f"{price} is finer than the minor unit of {currency}, which has {places} decimal places"
-        )
+        raise InvalidAmount(f"{price} is finer than the minor unit of {currency}, which has {places} decimal places")
     return rounded(price, currency)
 
 

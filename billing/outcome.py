@@ -246,7 +246,8 @@ def locked(session: Session, *, tenant: str, outcome_id: str) -> OutcomeRow:
 
 def unit_price(row: OutcomeRow) -> Money:
     """The price that was frozen when ``row`` was verified."""
-    assert row.price_minor is not None and row.currency is not None
+    assert row.price_minor is not None
+    assert row.currency is not None
     return Money(minor=row.price_minor, currency=row.currency)
 
 
@@ -288,9 +289,7 @@ def _charge(session: Session, row: OutcomeRow, contract: Contract, now: datetime
         )
     ).first()
     if closed is not None:
-        raise PeriodClosed(
-            f"{period.label} is invoiced under {row.contract}; settle {row.id} with the current time"
-        )
+        raise PeriodClosed(f"{period.label} is invoiced under {row.contract}; settle {row.id} with the current time")
     row.settled_at = now
     move(session, row, OutcomeState.SETTLED, code="proof_stands", at=now)
     ledger.post(
@@ -298,29 +297,21 @@ def _charge(session: Session, row: OutcomeRow, contract: Contract, now: datetime
         tenant=row.tenant,
         source=f"settle:{row.id}",
         at=now,
-        postings=ledger.transfer(
-            unit_price(row), debit=ledger.CONTRACT_ASSET, credit=ledger.revenue(row.outcome_type)
-        ),
+        postings=ledger.transfer(unit_price(row), debit=ledger.CONTRACT_ASSET, credit=ledger.revenue(row.outcome_type)),
     )
 
 
 def _refuse_unfit(claim: Claim, verdict: Verdict, signed: SignedContract) -> None:
     if not verdict.authentic(signed.evaluator_key):
-        raise VerdictRefused(
-            f"verdict {verdict.id} is not signed by the evaluators that {signed.reference} names"
-        )
+        raise VerdictRefused(f"verdict {verdict.id} is not signed by the evaluators that {signed.reference} names")
     if (verdict.contract, verdict.contract_sha256) != (signed.reference, signed.sha256):
-        raise VerdictRefused(
-            f"verdict {verdict.id} tested {verdict.contract}, other terms than {signed.reference}"
-        )
+        raise VerdictRefused(f"verdict {verdict.id} tested {verdict.contract}, other terms than {signed.reference}")
     if verdict.claim_id != claim.id or verdict.claim_sha256 != fingerprint(claim):
         raise VerdictRefused(f"verdict {verdict.id} is about another claim than {claim.id} as it was made")
     for name in ("tenant", "task_id", "ticket_id", "requester_email", "outcome_type", "subject"):
         if getattr(verdict, name) != getattr(claim, name):
             raise VerdictRefused(f"verdict {verdict.id} names another {name} than claim {claim.id}")
-    if verdict.finding is Finding.PASSED and any(
-        check.finding is not Finding.PASSED for check in verdict.checks
-    ):
+    if verdict.finding is Finding.PASSED and any(check.finding is not Finding.PASSED for check in verdict.checks):
         raise VerdictRefused(f"verdict {verdict.id} passed although one of its checks did not")
 
 

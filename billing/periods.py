@@ -31,7 +31,7 @@ def utc(at: datetime) -> datetime:
 def month(label: str, timezone: str) -> Period:
     """The month ``label`` (``2026-10``) in ``timezone`` (``Europe/Berlin``); ValueError if it is no month."""
     try:
-        first = datetime.strptime(label, "%Y-%m")
+        first = datetime.strptime(label, "%Y-%m").replace(tzinfo=UTC)
     except ValueError:
         raise ValueError(f"{label!r} is not a month; write it as 2026-10") from None
     return _month(first.year, first.month, ZoneInfo(timezone))

@@ -129,7 +129,8 @@ def episode_problems(papers: Papers, contract: Contract) -> Iterator[str]:
     for (requester, outcome_type, subject), charges in live.items():
         charges.sort(key=lambda outcome: (outcome.settled_at, outcome.id))
         for first, second in pairwise(charges):
-            assert first.settled_at is not None and second.verified_at is not None
+            assert first.settled_at is not None
+            assert second.verified_at is not None
             if second.verified_at <= first.settled_at + contract.reverse_on.within:
                 yield (
                     f"outcomes {first.id} and {second.id} charge one Episode twice: "
@@ -183,9 +184,7 @@ def agreement_problems(papers: Papers, contract: Contract) -> Iterator[str]:
         if outcome.price is None:
             continue
         revenue = ledger.revenue(outcome.outcome_type)
-        yield from _entry(
-            entries, f"settle:{outcome.id}", ledger.transfer(outcome.price, debit=asset, credit=revenue)
-        )
+        yield from _entry(entries, f"settle:{outcome.id}", ledger.transfer(outcome.price, debit=asset, credit=revenue))
         reversal = f"reverse:{outcome.id}"
         if outcome.id in listed:
             yield from _entry(entries, reversal, ledger.transfer(outcome.price, debit=revenue, credit=asset))
@@ -216,9 +215,7 @@ def _origin(papers: Papers, outcome: Outcome, claim: Claim | None, verdict: Verd
         yield f"its verdict is {verdict.finding}"
 
 
-def _settlement(
-    papers: Papers, contract: Contract, outcome: Outcome, verdict: Verdict | None
-) -> Iterator[str]:
+def _settlement(papers: Papers, contract: Contract, outcome: Outcome, verdict: Verdict | None) -> Iterator[str]:
     terms = contract.outcomes.get(outcome.outcome_type)
     if terms is None:
         yield f"the contract has no outcome {outcome.outcome_type}"

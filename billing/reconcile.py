@@ -163,9 +163,7 @@ def _differences_of_invoices(
 
 
 def _differences_of_charges(session: Session, tenant: str, rows: Sequence[OutcomeRow]) -> Iterator[str]:
-    holders = set(
-        session.exec(select(ChargeRow.outcome_id).where(ChargeRow.tenant == tenant, col(ChargeRow.live)))
-    )
+    holders = set(session.exec(select(ChargeRow.outcome_id).where(ChargeRow.tenant == tenant, col(ChargeRow.live))))
     expected = {row.id for row in rows if row.state in _HOLDS_EPISODE}
     for outcome_id in sorted(holders ^ expected):
         found = "holds an Episode it should not" if outcome_id in holders else "holds no Episode"

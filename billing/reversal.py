@@ -65,7 +65,9 @@ def restart_window(
     for row in _fresh(session, _of_ticket(tenant, ticket_id)):
         if row.state != OutcomeState.VERIFIED or utc(at) <= row.claim_made_at:
             continue
-        assert row.contract is not None and row.verified_at is not None and row.settle_at is not None
+        assert row.contract is not None
+        assert row.verified_at is not None
+        assert row.settle_at is not None
         terms = kept_contract(session, tenant=tenant, reference=row.contract).verify().settle
         later = min(utc(at) + terms.after, row.verified_at + terms.no_later_than)
         if event in terms.restarts_on and later > row.settle_at:
@@ -112,7 +114,8 @@ def _reverse(
     happened_at: datetime,
     now: datetime,
 ) -> None:
-    assert row.contract is not None and row.settled_at is not None
+    assert row.contract is not None
+    assert row.settled_at is not None
     contract = kept_contract(session, tenant=row.tenant, reference=row.contract).verify()
     if code not in contract.reverse_on.when or happened_at > row.settled_at + contract.reverse_on.within:
         return

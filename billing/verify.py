@@ -72,9 +72,7 @@ class Verification:
     """The invoice in the bundle, as far as it could be read; to be believed only when ``ok``."""
 
 
-def verify_bundle(
-    path: Path, *, vendor_key: str | None = None, customer_key: str | None = None
-) -> Verification:
+def verify_bundle(path: Path, *, vendor_key: str | None = None, customer_key: str | None = None) -> Verification:
     """Check the bundle at ``path``, a folder or a zip file of one.
 
     ``vendor_key`` and ``customer_key`` are public keys (hex) that are known from elsewhere: the signatures
@@ -87,9 +85,7 @@ def verify_bundle(
             invoice = _verify(files, checks, vendor_key, customer_key)
     except BundleUnreadable as error:
         checks.append(_failed("bundle", str(error)))
-    except (
-        Exception
-    ) as error:  # a hostile bundle found a way that nobody thought of: it fails, and says where
+    except Exception as error:  # a hostile bundle found a way that nobody thought of: it fails, and says where
         checks.append(_failed("bundle", f"it cannot be checked to the end: {type(error).__name__}: {error}"))
     return Verification(
         ok=bool(checks) and all(check.ok for check in checks),
@@ -112,9 +108,7 @@ def _verify(
         except ContractNotInForce as error:
             contract_problems.append(str(error))
         contract_problems += _pins(papers.contract, vendor_key, customer_key)
-    checks.append(
-        _check("manifest", f"{MANIFEST}, signed by the vendor", _manifest_problems(manifest, files, papers))
-    )
+    checks.append(_check("manifest", f"{MANIFEST}, signed by the vendor", _manifest_problems(manifest, files, papers)))
     checks.append(_check("files", f"{len(files.names)} files", _file_problems(manifest, files, papers)))
     checks.append(_check("papers", "every file is readable", unreadable))
     if papers is None:
@@ -211,9 +205,7 @@ def _users(papers: Papers | None) -> dict[str, list[str]]:
         named += [(blob.sha256, f"receipt {receipt.key}") for blob in receipt.evidence]
     for outcome in papers.outcomes:
         if outcome.settlement is not None:
-            named += [
-                (blob.sha256, f"settlement of outcome {outcome.id}") for blob in outcome.settlement.evidence
-            ]
+            named += [(blob.sha256, f"settlement of outcome {outcome.id}") for blob in outcome.settlement.evidence]
     for sha256, who in named:
         found = users.setdefault(f"evidence/{sha256}", [])
         if who not in found:
@@ -333,8 +325,7 @@ def _first(error: ValidationError) -> str:
 def _strictly_hex(signature: Signature) -> bool:
     """Hex has one spelling here, so that no byte of it can change unnoticed."""
     return bool(
-        re.fullmatch(r"[0-9a-f]{64}", signature.public_key)
-        and re.fullmatch(r"[0-9a-f]{128}", signature.signature)
+        re.fullmatch(r"[0-9a-f]{64}", signature.public_key) and re.fullmatch(r"[0-9a-f]{128}", signature.signature)
     )
 
 

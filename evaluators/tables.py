@@ -9,10 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Column
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from agents.tables import UtcDateTime
+from agents.tables import UtcDateTime, insert_or_ignore
 from evaluators.observer import Snapshot
 from evaluators.verdict import Verdict
 
@@ -52,7 +51,7 @@ def keep_snapshot(session: Session, snapshot: Snapshot) -> Snapshot:
         taken_at=snapshot.taken_at,
         record=snapshot.model_dump(mode="json"),
     )
-    _insert_or_ignore(session, row)
+    insert_or_ignore(session, row)
     found = select(SnapshotRow).where(SnapshotRow.tenant == snapshot.tenant, SnapshotRow.key == snapshot.key)
     return Snapshot.model_validate(session.exec(found).one().record)
 
@@ -78,7 +77,7 @@ def save_verdict(session: Session, verdict: Verdict) -> Verdict:
         decided_at=verdict.decided_at,
         record=verdict.model_dump(mode="json"),
     )
-    _insert_or_ignore(session, row)
+    insert_or_ignore(session, row)
     return verdict_of_claim(session, verdict.tenant, verdict.claim_id) or verdict
 
 
@@ -88,8 +87,3 @@ def verdict_of_claim(session: Session, tenant: str, claim_id: str) -> Verdict | 
     row = session.exec(found).one_or_none()
     return None if row is None else Verdict.model_validate(row.record)
 
-
-def _insert_or_ignore(session: Session, row: SQLModel) -> None:
-    """One atomic statement: no read before it that another writer could overtake, no savepoint that SQLite commits."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.execute(insert(type(row)).values(**row.model_dump()).on_conflict_do_nothing())

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import structlog
 from pydantic import JsonValue
 
 from agents import tables
@@ -44,6 +45,7 @@ from service.progress import Moment, Progress
 
 SPAM = "spam"
 """The helpdesk's tag for tickets that are nobody's work."""
+_log = structlog.get_logger()
 VERIFY_PAUSES = (1, 2, 4)
 """Seconds between the evaluators' tries to read a system of record that does not answer; the last verdict stands."""
 _UNDER_WAY = (TaskState.OPEN, TaskState.WAITING_REQUESTER, TaskState.WAITING_APPROVAL, TaskState.ANSWERED)
@@ -104,9 +106,17 @@ class Desk:
         await self._engine.idle()
 
     async def work(self, job_id: str) -> None:
-        """One job: whatever the ticket's state calls for now."""
+        """One job; whatever goes wrong in it ends with a person, never with the process or a lost ticket."""
         ticket_id = job_id.partition("#")[0]
         runtime = self._engine.runtime()
+        try:
+            await self._work(runtime, ticket_id)
+        except Exception as error:
+            _log.exception("job failed", job=job_id)
+            await self._hand_off(runtime, ticket_id, "internal_error", f"{type(error).__name__} in job {job_id}")
+
+    async def _work(self, runtime: Runtime, ticket_id: str) -> None:
+        """Whatever the ticket's state calls for now."""
         opened = await _record(runtime, "open", lambda: self._open(ticket_id))
         match opened["do"]:
             case "run":

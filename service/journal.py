@@ -33,11 +33,11 @@ class SqlJournal:
                 tables.save_approval(session, approval.model_copy(update={"state": ApprovalState.USED}))
             tables.record_events(session, events)
 
-    def finish(self, receipt: Receipt, *, events: Sequence[Event]) -> None:
-        """Record how a call ended."""
+    def finish(self, receipt: Receipt, *, events: Sequence[Event]) -> Receipt:
+        """Record how a call ended; returns the receipt that stands."""
         with self._database.transaction() as session:
-            tables.finish_receipt(session, receipt)
             tables.record_events(session, events)
+            return tables.finish_receipt(session, receipt)
 
     def record(self, events: Sequence[Event]) -> None:
         """Append events; those already there are ignored."""

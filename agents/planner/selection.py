@@ -130,7 +130,7 @@ def _parts(text: str) -> list[str]:
 def _together(scores: list[float]) -> float:
     """One score of several sentences: the best counts whole, each further one half as much as the one before."""
     best = sorted(scores, reverse=True)[:4]
-    return sum(score / 2**place for place, score in enumerate(best))
+    return sum(score * 0.5**place for place, score in enumerate(best))
 
 
 def _features(text: str) -> _Vector:

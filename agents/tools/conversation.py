@@ -17,6 +17,7 @@ class Sent(BaseModel):
 
 async def find_reply(ctx: ToolContext, text: str) -> Sent | None:
     """The message sent under this key, if it was sent."""
+    assert ctx.helpdesk is not None, "the reply tool is given the helpdesk"
     message = await ctx.helpdesk.find_reply(ctx.ticket_id, key=ctx.key)
     if message is not None and message.text != text:
         raise ToolOutcomeUnknown("another text was sent under this key")
@@ -26,5 +27,6 @@ async def find_reply(ctx: ToolContext, text: str) -> Sent | None:
 @tool(effect="irreversible", sinks=set(), name=REPLY_TOOL, lookup=find_reply)
 async def reply(ctx: ToolContext, text: str) -> Sent:
     """Send the requester of this ticket a public message; nobody else can be addressed."""
+    assert ctx.helpdesk is not None, "the reply tool is given the helpdesk"
     message = await ctx.helpdesk.reply(ctx.ticket_id, text, key=ctx.key)
     return Sent(message_id=message.id)

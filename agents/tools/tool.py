@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, create_m
 
 from agents.canonical import sha256_hex
 from agents.clock import Clock
-from agents.errors import InvalidTool, ToolFailed, ToolOutcomeUnknown
+from agents.errors import BrowserUnavailable, InvalidTool, ToolFailed, ToolOutcomeUnknown
 from agents.evidence import Evidence, EvidenceStore
 from agents.policy.labels import Integrity, Label, Labelled
 from agents.receipt import Effect
@@ -52,7 +52,8 @@ class ToolContext:
     settings: Mapping[str, str]
     """The deployment's settings for tools, for example ``back_office_url``; credentials among them."""
     evidence_store: EvidenceStore
-    helpdesk: Helpdesk
+    helpdesk: Helpdesk | None = None
+    """For the built-in reply tool alone."""
     browser: Browser | None = None
     """The browser of this process; None where none is available."""
     kept: list[Evidence] = field(default_factory=list)
@@ -156,6 +157,8 @@ class Tool:
                 answer = await _within(self.timeout, _in_thread(lambda: function(context, **args)))
         except (ToolFailed, ToolOutcomeUnknown):
             raise
+        except BrowserUnavailable as error:
+            raise ToolFailed(str(error), code="browser_unavailable") from error
         except _TooLate:
             raise fails(f"{self.name} did not answer within {self.timeout:g} s") from None
         except Exception as error:

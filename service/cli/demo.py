@@ -116,7 +116,10 @@ def _closing(console: Console, folder: Path, report: Path, end: Ending, ready: f
     for problem in end.problems:
         console.print(f"[red]{problem}[/]", highlight=False)
     agree = "agree to the cent" if not end.problems and end.charged == end.ledger == end.invoiced else "DIFFER"
-    say = lambda text: console.print(text, highlight=False)  # noqa: E731
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False)
+
     say(f"Outcomes {end.charged} = ledger {end.ledger} = invoices less credit notes {end.invoiced}: they {agree}.")
     say(f"\nReport   {report}")
     for bundle in end.bundles:

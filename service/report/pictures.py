@@ -41,16 +41,12 @@ class Pictures:
 
     def of(self, evidence: Evidence) -> Picture:
         """The picture behind ``evidence``; never fails."""
-        label, sha256 = shown(evidence.label), evidence.sha256
-        if sha256 in self._anchors:
-            return Picture(
-                sha256=sha256, label=label, anchor=self._anchors[sha256], data="", instead="Shown above: the same picture."
-            )
-        data, instead = self._read(evidence)
-        anchor = f"picture-{len(self._anchors) + 1}" if data else ""
+        sha256 = evidence.sha256
+        anchor = self._anchors.get(sha256, "")
+        data, instead = ("", "The same picture stands at another place.") if anchor else self._read(evidence)
         if data:
-            self._anchors[sha256] = anchor
-        return Picture(sha256=sha256, label=label, anchor=anchor, data=data, instead=instead)
+            anchor = self._anchors[sha256] = f"picture-{len(self._anchors) + 1}"
+        return Picture(sha256=sha256, label=shown(evidence.label), anchor=anchor, data=data, instead=instead)
 
     def _read(self, evidence: Evidence) -> tuple[str, str]:
         try:

@@ -14,7 +14,8 @@ from agents.errors import EvidenceMissing, ExpressionError
 from agents.evidence import Evidence, EvidenceStore
 from agents.money import Money
 from agents.receipt import Receipt
-from billing import SignedContract
+from billing import ContractNotInForce, SignedContract
+from billing.bundle import receipts_behind
 from evaluators import (
     VERIFIER_VERSION,
     CheckResult,
@@ -31,6 +32,8 @@ from service.report.shown import LETTER, PARAGRAPH, Shown, shown, value, when
 
 EXPRESSIONS = ("belongs_to", "became", "by", "holds")
 """The parts of a contract's proof, in the order in which they read well."""
+CELL = 90
+"""Characters of a value in a table of changes."""
 _ABSENT = object()
 
 
@@ -226,7 +229,10 @@ def _nothing(problem: str) -> Changes:
 
 def _terms(verdict: Verdict, signed: SignedContract | None) -> OutcomeTerms | None:
     """The terms that were tested, from the contract as it is kept."""
-    return signed.verify().outcomes.get(verdict.outcome_type) if signed is not None else None
+    try:
+        return signed.verify().outcomes.get(verdict.outcome_type) if signed is not None else None
+    except ContractNotInForce:
+        return None
 
 
 def _signature(verdict: Verdict, signed: SignedContract | None) -> tuple[bool, str]:
@@ -284,7 +290,7 @@ def _cell(field: str, data: Any, record: Mapping[str, Any]) -> Shown:
             return shown(f"{data} = {Money(minor=data, currency=currency).text()}")
         except ValidationError:
             pass
-    return shown('""') if data == "" else value(data)
+    return shown('""') if data == "" else value(data, CELL)
 
 
 def _fields(verdict: Verdict) -> list[tuple[str, Shown]]:
@@ -318,9 +324,8 @@ def _again(
         return {}, "It cannot be examined again: the contract that it names is not kept here.", False
     if verdict.verifier_version != VERIFIER_VERSION:
         return {}, f"It cannot be examined again: {VERIFIER_VERSION} is here, not {verdict.verifier_version}.", False
-    behind = [receipt for receipt in receipts if receipt.started_at <= verdict.decided_at]
     try:
-        case = rebuilt_case(verdict, claim, behind, evidence)
+        case = rebuilt_case(verdict, claim, receipts_behind(verdict, receipts), evidence)
         found = examine(case, terms)
     except (EvidenceMissing, OSError, ValueError) as error:
         return {}, f"It cannot be examined again: {_first_line(error)}.", False

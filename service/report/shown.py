@@ -19,7 +19,9 @@ from agents.money import Money
 LINE = 160
 """Characters of a value that stands in one line: a name, a subject, an argument."""
 PARAGRAPH = 600
-"""Characters of a result or a reason."""
+"""Characters of a reason or an error."""
+RESULT = 320
+"""Characters of what a tool answered."""
 LETTER = 6_000
 """Characters of a message."""
 
@@ -104,6 +106,12 @@ def when(at: datetime) -> str:
     """``23 Nov 2026, 19:45:16 UTC``"""
     at = at.astimezone(UTC)
     return f"{day(at)}, {at:%H:%M:%S} UTC"
+
+
+def minute(at: datetime) -> str:
+    """``23 Nov 2026, 19:45 UTC``"""
+    at = at.astimezone(UTC)
+    return f"{day(at)}, {at:%H:%M} UTC"
 
 
 def day(at: datetime) -> str:

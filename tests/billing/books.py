@@ -70,9 +70,7 @@ CLASSES = {"refund_issued": EvidenceClass.EFFECT_VERIFIED, "order_status_told": 
 
 
 def drafted(text: str = CONTRACT, *, in_force_from: datetime = START - 30 * DAY) -> SignedContract:
-    return draft(
-        parse_document(text, "acme.yaml"), evaluator_key=EVALUATOR.public_key, in_force_from=in_force_from
-    )
+    return draft(parse_document(text, "acme.yaml"), evaluator_key=EVALUATOR.public_key, in_force_from=in_force_from)
 
 
 def signed(text: str = CONTRACT, *, in_force_from: datetime = START - 30 * DAY) -> SignedContract:
@@ -138,9 +136,7 @@ def looked(finding: Finding = Finding.PASSED) -> CheckResult:
         Finding.FAILED: "not_as_promised",
         Finding.UNDETERMINED: "source_unavailable",
     }
-    return CheckResult(
-        check="effect", version="1", finding=finding, code=code[finding], reason="a fresh look"
-    )
+    return CheckResult(check="effect", version="1", finding=finding, code=code[finding], reason="a fresh look")
 
 
 class Books:

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from books import CUSTOMER, DAY, EVALUATOR, HOUR, START, TENANT, VENDOR, Books, contract
-
 from agents.canonical import fingerprint
 from agents.claim import Claim
 from agents.clock import ManualClock
@@ -25,6 +23,7 @@ from evaluators.observer import MemorySnapshots, Snapshot
 from evaluators.reading import Reading, keep_reading
 from evaluators.sources.memory import MemorySource
 from evaluators.verification import Verifier
+from tests.billing.books import CUSTOMER, DAY, EVALUATOR, HOUR, START, TENANT, VENDOR, Books, contract
 
 TERMS = contract().verify()
 ISSUED_AT = START + 32 * DAY

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from books import Books
+
+from tests.billing.books import Books
 
 
 @pytest.fixture

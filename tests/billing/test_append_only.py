@@ -1,7 +1,6 @@
 """The database refuses to change what was written, whichever way it is asked."""
 
 import pytest
-from books import DAY, START, TENANT, Books, claim, contract
 from sqlalchemy.exc import DatabaseError
 
 from billing import ledger
@@ -10,6 +9,7 @@ from billing.invoice import issue
 from billing.periods import month
 from billing.reversal import requester_returned
 from billing.tables import CreditNoteRow, InvoiceRow
+from tests.billing.books import DAY, START, TENANT, Books, claim, contract
 
 TABLES = ["contracts", "transitions", "entries", "postings", "invoices", "credit_notes"]
 

@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from books import CUSTOMER, DAY, TENANT, Books
-from bundles import ISSUED_AT, Shop, invoiced
 
 from agents.canonical import sha256_hex
 from agents.errors import EvidenceMissing
@@ -13,6 +11,8 @@ from agents.evidence import MemoryEvidenceStore
 from billing.bundle import write_bundle
 from billing.errors import ContractNotInForce, InvoiceNotFound
 from billing.reversal import requester_returned
+from tests.billing.books import CUSTOMER, DAY, TENANT, Books
+from tests.billing.bundles import ISSUED_AT, Shop, invoiced
 
 
 def test_a_bundle_holds_everything_behind_the_invoice(books: Books, tmp_path: Path) -> None:

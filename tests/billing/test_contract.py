@@ -5,7 +5,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from books import CONTRACT, CUSTOMER, EVALUATOR, START, VENDOR, contract, drafted, signed
 
 from agents.documents import parse_document
 from agents.errors import InvalidDocument
@@ -13,6 +12,7 @@ from billing.contract import SignedContract, draft, duration_text, load_contract
 from billing.errors import ContractNotInForce
 from evaluators.signing import SigningKey
 from evaluators.verdict import EvidenceClass
+from tests.billing.books import CONTRACT, CUSTOMER, EVALUATOR, START, VENDOR, contract, drafted, signed
 
 RETAIL = Path(__file__).parents[2] / "examples" / "retail" / "contracts" / "acme-2026.yaml"
 
@@ -56,9 +56,7 @@ def test_a_contract_file_is_typed(tmp_path: Path) -> None:
         ("rounding: per_line", "", "rounding", "is required"),
     ],
 )
-def test_a_bad_contract_names_line_and_field(
-    tmp_path: Path, right: str, wrong: str, field: str, says: str
-) -> None:
+def test_a_bad_contract_names_line_and_field(tmp_path: Path, right: str, wrong: str, field: str, says: str) -> None:
     file = tmp_path / "acme.yaml"
     line = CONTRACT[: CONTRACT.index(right)].count("\n") + 1 if wrong else 1
     file.write_text(CONTRACT.replace(right, wrong, 1))
@@ -111,9 +109,7 @@ def test_nobody_signs_for_both_sides() -> None:
     both = SigningKey(VENDOR._private, "customer")
     with pytest.raises(ContractNotInForce, match="a key each"):
         drafted().sign(VENDOR).sign(both).verify()
-    evaluators = draft(
-        parse_document(CONTRACT, "acme.yaml"), evaluator_key=VENDOR.public_key, in_force_from=START
-    )
+    evaluators = draft(parse_document(CONTRACT, "acme.yaml"), evaluator_key=VENDOR.public_key, in_force_from=START)
     with pytest.raises(ContractNotInForce, match="a key each"):
         evaluators.sign(VENDOR).sign(CUSTOMER).verify()
     with pytest.raises(ValueError, match="not by evaluator"):

@@ -1,10 +1,10 @@
 """Which contract prices a ticket, and that a kept one never changes."""
 
 import pytest
-from books import CONTRACT, DAY, START, TENANT, VENDOR, Books, contract, drafted, signed
 
 from billing.contract_store import contract_in_force, keep_contract, kept_contract
 from billing.errors import ContractNotInForce
+from tests.billing.books import CONTRACT, DAY, START, TENANT, VENDOR, Books, contract, drafted, signed
 
 NEWER = signed(CONTRACT.replace("version: 2", "version: 3").replace("0.99", "1.49"), in_force_from=START)
 

@@ -1,7 +1,5 @@
 """Credit notes: an invoiced charge given back once, to the cent, saying why."""
 
-from books import DAY, START, TENANT, Books, claim, contract, looked
-
 from billing import ledger
 from billing.credit_notes import list_credit_notes
 from billing.invoice import find_invoice, issue
@@ -10,6 +8,7 @@ from billing.periods import month
 from billing.reconcile import reconcile
 from billing.reversal import proof_undone, requester_returned
 from evaluators.verdict import Finding
+from tests.billing.books import DAY, START, TENANT, Books, claim, contract, looked
 
 NOW = START + 32 * DAY
 
@@ -60,9 +59,7 @@ def test_numbers_have_no_gaps(books: Books) -> None:
     invoiced(books)
     with books.write() as session:
         requester_returned(session, tenant=TENANT, ticket_id="ticket-2", written_at=NOW, now=NOW)
-        proof_undone(
-            session, tenant=TENANT, outcome_id="claim-1", still_stands=looked(Finding.FAILED), now=NOW
-        )
+        proof_undone(session, tenant=TENANT, outcome_id="claim-1", still_stands=looked(Finding.FAILED), now=NOW)
     with books.write() as session:
         notes = list_credit_notes(session, tenant=TENANT)
     assert [(note.number, note.outcome_id, note.code) for note in notes] == [

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from books import DAY, HOUR, START, TENANT, Books, claim
 from sqlalchemy.exc import IntegrityError
 
 from billing.reversal import requester_returned
 from billing.tables import ChargeRow
+from tests.billing.books import DAY, HOUR, START, TENANT, Books, claim
 
 
 def brought(books: Books, n: int, *, subject: str = "order:1", email: str = "ada@example.org") -> str:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import pytest
-from books import CONTRACT, DAY, HOUR, START, TENANT, Books, claim, contract, drafted, signed
 
 from agents.money import Money
 from billing import ledger
@@ -20,6 +19,7 @@ from billing.outcome import find_outcome
 from billing.periods import month
 from billing.reconcile import reconcile
 from billing.reversal import requester_returned
+from tests.billing.books import CONTRACT, DAY, HOUR, START, TENANT, Books, claim, contract, drafted, signed
 
 OCTOBER = month("2026-10", "Europe/Berlin")
 NOVEMBER = month("2026-11", "Europe/Berlin")
@@ -53,7 +53,8 @@ def test_an_invoice_has_a_line_per_type_and_the_ledgers_total(books: Books) -> N
     assert [line.evidence_class for line in invoice.lines] == ["grounded", "effect_verified"]
     assert invoice.total == Money(minor=326, currency="USD")
     assert "within 30d of its settlement" in invoice.terms[0]
-    assert "within 60d" in invoice.terms[1] and "credit" in invoice.terms[1]
+    assert "within 60d" in invoice.terms[1]
+    assert "credit" in invoice.terms[1]
     with books.write() as session:
         balances = ledger.balances(ledger.entries(session, tenant=TENANT))
         assert balances["assets:receivable:acme", "USD"] == 326
@@ -77,7 +78,8 @@ def test_a_charge_belongs_to_the_month_of_the_contracts_time_zone(books: Books) 
     charge(books, 1, datetime(2026, 10, 31, 22, 59, 59, tzinfo=UTC))
     charge(books, 2, datetime(2026, 10, 31, 23, tzinfo=UTC))
     october, november = issued(books), issued(books, NOVEMBER.end, period=NOVEMBER)
-    assert october is not None and november is not None
+    assert october is not None
+    assert november is not None
     assert october.lines[0].outcomes == ("claim-1",)
     assert november.lines[0].outcomes == ("claim-2",)
     assert november.number == "INV-0002"
@@ -87,7 +89,8 @@ def test_a_period_without_charges_uses_no_number(books: Books) -> None:
     assert issued(books) is None
     charge(books, 1, NEXT_DAY)
     later = issued(books, NOVEMBER.end, period=NOVEMBER)
-    assert later is not None and later.number == "INV-0001"
+    assert later is not None
+    assert later.number == "INV-0001"
 
 
 def test_a_period_is_invoiced_after_its_end(books: Books) -> None:
@@ -117,9 +120,7 @@ def test_a_reversal_before_the_invoice_is_listed_and_costs_nothing(books: Books)
     invoice = issued(books)
     assert invoice is not None
     assert (invoice.total.minor, invoice.lines[0].outcomes) == (99, ("claim-2",))
-    assert [(each.outcome_id, each.code) for each in invoice.reversed] == [
-        ("claim-1", "same_subject_reopened")
-    ]
+    assert [(each.outcome_id, each.code) for each in invoice.reversed] == [("claim-1", "same_subject_reopened")]
 
 
 def test_an_unsigned_contract_invoices_nothing(books: Books) -> None:

@@ -1,7 +1,6 @@
 """The books: balanced, chained, posted once; every tampering is named."""
 
 import pytest
-from books import START, Books
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +8,7 @@ from agents.money import Money
 from billing import ledger
 from billing.errors import EntryRefused
 from billing.ledger import JournalEntry, Posting, post, transfer, verify_chain
+from tests.billing.books import START, Books
 
 
 def cents(minor: int) -> tuple[Posting, ...]:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from books import DAY, HOUR, START, TENANT, Books, claim, contract, looked
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -26,14 +25,15 @@ from billing.reversal import proof_undone, requester_returned, restart_window, s
 from billing.tables import OutcomeRow
 from billing.transitions import is_legal
 from evaluators.verdict import Finding
+from tests.billing.books import DAY, HOUR, START, TENANT, Books, claim, contract, looked
 
-NUMBERS = st.integers(0, 5)
+NUMBERS = st.integers(0, 11)
 AGO = st.sampled_from([timedelta(0), HOUR, 4 * DAY, 20 * DAY])
 TERMS = contract().verify()
 
 
 class Life(RuleBasedStateMachine):
-    """Six claims in two Episodes (and a second outcome type), a clock, and every call there is."""
+    """Twelve claims about four orders, of two outcome types, a clock, and every call there is."""
 
     @initialize()
     def open(self) -> None:
@@ -48,13 +48,32 @@ class Life(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def about(self, n: int) -> Claim:
-        kind = "order_status_told" if n == 5 else "refund_issued"
+        kind = "order_status_told" if n > 9 else "refund_issued"
         at = self.made.setdefault(n, self.now)
-        return claim(n, subject=f"order:{n % 2}", outcome_type=kind, made_at=at)
+        return claim(n, subject=f"order:{n % 4}", outcome_type=kind, made_at=at)
 
     @rule(hours=st.sampled_from([1, 30, 80, 200, 800]))
     def time_passes(self, hours: int) -> None:
         self.now += hours * HOUR
+
+    @rule(n=NUMBERS, fate=st.sampled_from(["returns early", "falls", "settles", "returns late", "returns invoiced"]))
+    def a_whole_life(self, n: int, fate: str) -> None:
+        self.claimed(n)
+        self.judged(n, True, ())
+        self.now += HOUR
+        if fate == "returns early":
+            self.comes_back(n, timedelta(0))
+        self.now += 80 * HOUR
+        self.settlement(n, Finding.FAILED if fate == "falls" else Finding.PASSED)
+        if fate == "returns invoiced":
+            self.the_month_ends(twice=False)
+        if fate.startswith("returns"):
+            self.comes_back(n, timedelta(0))
+
+    @rule(twice=st.booleans())
+    def the_month_ends(self, twice: bool) -> None:
+        self.now = month_of(self.now, "Europe/Berlin").end
+        self.months_are_invoiced(twice)
 
     @rule(n=NUMBERS)
     def claimed(self, n: int) -> None:
@@ -88,9 +107,7 @@ class Life(RuleBasedStateMachine):
     @rule(n=NUMBERS, ago=AGO)
     def comes_back(self, n: int, ago: timedelta) -> None:
         with self.books.write() as session:
-            requester_returned(
-                session, tenant=TENANT, ticket_id=f"ticket-{n}", written_at=self.now - ago, now=self.now
-            )
+            requester_returned(session, tenant=TENANT, ticket_id=f"ticket-{n}", written_at=self.now - ago, now=self.now)
 
     @rule(n=NUMBERS, ago=AGO)
     def opens_another_ticket(self, n: int, ago: timedelta) -> None:
@@ -99,7 +116,7 @@ class Life(RuleBasedStateMachine):
                 session,
                 tenant=TENANT,
                 requester_email="ada@example.org",
-                subject=f"order:{n % 2}",
+                subject=f"order:{n % 4}",
                 written_at=self.now - ago,
                 now=self.now,
             )
@@ -182,7 +199,7 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=25,
+    max_examples=30,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

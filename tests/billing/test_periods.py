@@ -18,7 +18,9 @@ def test_a_month_begins_at_local_midnight() -> None:
 
 
 @given(
-    st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
+    st.integers(0, 100 * 365 * 86400).map(
+        lambda seconds: datetime(2000, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    ),
     st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Chatham", "Asia/Shanghai"]),
 )
 def test_every_moment_lies_in_exactly_one_month(at: datetime, zone: str) -> None:
@@ -38,4 +40,4 @@ def test_what_is_no_month_is_refused(label: str) -> None:
 
 def test_a_naive_time_is_refused() -> None:
     with pytest.raises(ValueError, match="naive"):
-        utc(datetime(2026, 1, 1))
+        utc(datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None))

@@ -1,13 +1,13 @@
 """Rating is pure: the same outcomes and contract give the same exact lines."""
 
 import pytest
-from books import contract
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.money import Money
 from billing.errors import ContractNotInForce
 from billing.pricing import Billable, price, rate
+from tests.billing.books import contract
 
 TERMS = contract().verify()
 UNITS = {"refund_issued": 99, "order_status_told": 29}

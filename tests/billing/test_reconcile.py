@@ -1,12 +1,12 @@
 """Reconciliation names every difference between outcomes, ledger and invoices."""
 
 import pytest
-from books import DAY, START, TENANT, Books, claim, contract
 
 from billing.invoice import issue
 from billing.periods import month
 from billing.reconcile import reconcile
 from billing.reversal import requester_returned
+from tests.billing.books import DAY, START, TENANT, Books, claim, contract
 
 NOW = START + 32 * DAY
 

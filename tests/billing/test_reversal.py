@@ -3,7 +3,6 @@
 from datetime import datetime
 
 import pytest
-from books import CONTRACT, DAY, HOUR, START, TENANT, Books, claim, looked, signed
 
 from billing import ledger
 from billing.outcome import Outcome, find_outcome
@@ -11,6 +10,7 @@ from billing.reconcile import reconcile
 from billing.reversal import proof_undone, requester_returned, restart_window, subject_reopened
 from billing.transitions import OutcomeState
 from evaluators.verdict import Finding
+from tests.billing.books import CONTRACT, DAY, HOUR, START, TENANT, Books, claim, looked, signed
 
 VERIFIED_AT = START + HOUR
 SETTLED_AT = VERIFIED_AT + 3 * DAY
@@ -105,9 +105,7 @@ def test_another_ticket_about_the_same_subject_reopens_it(books: Books) -> None:
         (Finding.PASSED, DAY, "settled"),
     ],
 )
-def test_a_proof_undone_after_settlement_reverses(
-    books: Books, finding: Finding, after: object, ends: str
-) -> None:
+def test_a_proof_undone_after_settlement_reverses(books: Books, finding: Finding, after: object, ends: str) -> None:
     books.settled(claim())
     for _ in range(2):
         with books.write() as session:

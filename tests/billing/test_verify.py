@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from books import EVALUATOR, VENDOR, Books
-from bundles import PINS, invoiced
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +21,8 @@ from billing.ledger import JournalEntry
 from billing.verify import Verification, verify_bundle
 from evaluators.signing import SigningKey
 from evaluators.verdict import Verdict
+from tests.billing.books import EVALUATOR, VENDOR, Books
+from tests.billing.bundles import PINS, invoiced
 
 Rows = list[dict[str, Any]]
 
@@ -106,7 +106,8 @@ def test_a_whole_bundle_passes(whole: Path) -> None:
         "rating",
         "agreement",
     ]
-    assert found.invoice is not None and found.invoice.total.minor == 326
+    assert found.invoice is not None
+    assert found.invoice.total.minor == 326
 
 
 @pytest.mark.parametrize("top", ["INV-0001/", ""])
@@ -146,6 +147,18 @@ def test_any_changed_byte_names_its_file(whole: Path, data: st.DataObject) -> No
     finally:
         (whole / name).write_bytes(original)
     assert name in said
+
+
+def test_a_manifest_has_one_spelling(bundle: Path) -> None:
+    """Bytes that change nothing of what it says are refused too."""
+    manifest = bundle / "manifest.json"
+    original = manifest.read_bytes()
+    signature = json.loads(original)["signature"]["signature"].encode()
+    for altered in (original + b"\n", original.replace(b",", b", ", 1), original.replace(signature, signature.upper())):
+        manifest.write_bytes(altered)
+        assert "manifest.json was altered" in problems(verify_bundle(bundle))
+    manifest.write_bytes(original)
+    assert verify_bundle(bundle).ok
 
 
 def test_a_changed_blob_names_who_rests_on_it(bundle: Path) -> None:
@@ -394,9 +407,7 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("garbage", GARBAGE, ids=lambda data: repr(data[:8]))
-@pytest.mark.parametrize(
-    "name", ["manifest.json", "contract.json", "invoice.json", "outcomes.jsonl", "ledger.jsonl"]
-)
+@pytest.mark.parametrize("name", ["manifest.json", "contract.json", "invoice.json", "outcomes.jsonl", "ledger.jsonl"])
 def test_garbage_is_reported(bundle: Path, name: str, garbage: bytes) -> None:
     (bundle / name).write_bytes(garbage)
     if name != "manifest.json":
@@ -436,9 +447,7 @@ def test_no_well_formed_nonsense_raises(whole: Path, data: st.DataObject) -> Non
     assert "Error" not in problems(found)
 
 
-@pytest.mark.parametrize(
-    "what", ["nothing there", "an empty folder", "a text file", "half a zip file", "an empty zip"]
-)
+@pytest.mark.parametrize("what", ["nothing there", "an empty folder", "a text file", "half a zip file", "an empty zip"])
 def test_what_is_no_bundle_is_reported(whole: Path, tmp_path: Path, what: str) -> None:
     path = tmp_path / "x"
     match what:
@@ -467,12 +476,8 @@ def test_a_zip_with_broken_contents_names_the_file(whole: Path, tmp_path: Path) 
     assert "ledger.jsonl cannot be read" in problems(verify_bundle(path))
 
 
-@pytest.mark.parametrize(
-    "name", ["../evil.txt", "/etc/evil", "INV-0001/../../evil", "INV-0001\\evil", "other/evil"]
-)
-def test_names_that_lead_out_are_reported_and_nothing_is_written(
-    whole: Path, tmp_path: Path, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["../evil.txt", "/etc/evil", "INV-0001/../../evil", "INV-0001\\evil", "other/evil"])
+def test_names_that_lead_out_are_reported_and_nothing_is_written(whole: Path, tmp_path: Path, name: str) -> None:
     path = zipped(whole, tmp_path / "b.zip")
     with zipfile.ZipFile(path, "a") as archive:
         info = zipfile.ZipInfo("x")

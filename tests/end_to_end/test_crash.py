@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from slices import Traces, play, traces
+from tests.end_to_end.slices import Traces, play, traces
 
 POINTS = [
     ("plan.made", 1),

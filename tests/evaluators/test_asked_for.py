@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from judging import REFUND, case, claim
+from tests.evaluators.judging import REFUND, case, claim
 
 from evaluators.checks.asked_for import asked_for
 

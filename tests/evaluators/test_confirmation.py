@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import NOW
+from tests.evaluators.judging import NOW
 
 from agents.ticket import Author, Message
 from evaluators import Followup, classify, is_automatic, is_thanks

@@ -7,7 +7,7 @@ from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
-from judging import KEY, NOW, Shop, claim
+from tests.evaluators.judging import KEY, NOW, Shop, claim
 from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, create_engine
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from judging import ASKED, REFUSAL, claim, looked_up, order, refusal
+from tests.evaluators.judging import ASKED, REFUSAL, claim, looked_up, order, refusal
 
 from evaluators.checks.grounding import grounding
 

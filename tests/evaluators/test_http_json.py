@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from judging import NOW
+from tests.evaluators.judging import NOW
 
 from agents.clock import ManualClock
 from evaluators import HttpJsonSource, SourceUnavailable, UnknownSource

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from judging import KEY, NOW, Down, Shop, order, pending
+from tests.evaluators.judging import KEY, NOW, Down, Shop, order, pending
 
 from agents.effect import EffectObserver
 from evaluators import MemorySnapshots, RecordMissing, Snapshot, SourceUnavailable, SubjectRefused, UnknownSource

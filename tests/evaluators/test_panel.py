@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import ANNA, ASKED, KEY, REFUND, REFUSAL, case, claim, looked_up, order, receipt, refunded, refusal
+from tests.evaluators.judging import ANNA, ASKED, KEY, REFUND, REFUSAL, case, claim, looked_up, order, receipt, refunded, refusal
 
 from agents.receipt import REPLY_TOOL, Effect, ReceiptState
 from evaluators import Case, EvidenceClass, Finding, OutcomeTerms, examine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from judging import ANNA, REFUND, REFUSAL, case, claim, refusal
+from tests.evaluators.judging import ANNA, REFUND, REFUSAL, case, claim, refusal
 
 from evaluators.checks.reply import reply
 

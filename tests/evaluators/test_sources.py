@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import NOW
+from tests.evaluators.judging import NOW
 
 from agents.clock import ManualClock
 from evaluators import MemorySource

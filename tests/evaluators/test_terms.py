@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from judging import REFUND, REFUSAL
+from tests.evaluators.judging import REFUND, REFUSAL
 from pydantic import ValidationError
 
 from evaluators import OutcomeTerms

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import (
+from tests.evaluators.judging import (
     ANNA,
     ASKED,
     KEY,

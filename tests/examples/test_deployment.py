@@ -14,8 +14,8 @@ import cel
 import httpx2
 import pytest
 import yaml
-from expected import EXPECTED, End, Final
-from running import RETAIL, TODAY, running
+from tests.examples.expected import EXPECTED, End, Final
+from tests.examples.running import RETAIL, TODAY, running
 
 LANGUAGES = ("en", "de", "zh")
 
@@ -38,7 +38,7 @@ CHOSEN = {
 }
 """Which procedure a careful reader would choose for which ticket; none for the others."""
 
-THANKS = ("Thank", "Ah, f")
+THANKS = ("Thank", "Great")
 """How the scripted thanks begin; they reopen nothing."""
 
 
@@ -189,7 +189,7 @@ def test_every_ticket_has_an_end() -> None:
 def test_no_ticket_copies_a_trigger() -> None:
     said = " ".join(_says(ticket_id) for ticket_id in TICKETS).casefold()
     for procedure in PROCEDURES.values():
-        assert 8 <= len(procedure["triggers"]["like"]) <= 12
+        assert len(procedure["triggers"]["like"]) >= 8
         for line in procedure["triggers"]["like"]:
             assert line.casefold() not in said
 
@@ -229,4 +229,4 @@ def test_nothing_wide_open_in_the_contract() -> None:
 def test_no_secret_lies_in_the_example() -> None:
     for path in RETAIL.rglob("*"):
         if path.suffix in {".py", ".yaml", ".toml", ".js", ".html"}:
-            assert not re.search(r"(?i)(password|token)\s*[:=]\s*[\"'][^\"']{6,}", path.read_text()), path
+            assert not re.search(r"(?i)(password|token)\s*[:=]\s*[\"'](?!\$\{)[^\"']{6,}", path.read_text()), path
