@@ -42,6 +42,8 @@ RUN_LIFETIME = timedelta(hours=1)
 """A grant ends this long after its job began."""
 MAX_ASKS = 3
 """How often one run asks the requester before a person takes over."""
+PATTERN_SECONDS = 1.0
+"""How long a procedure's pattern may look through one message: some never end on some texts."""
 MAX_WORDS = 20_000
 """Characters of a message in which inputs are looked for."""
 
@@ -185,7 +187,10 @@ class _Walk:
     async def _find_inputs(self) -> None:
         found: dict[str, JsonValue] = {}
         for wanted in self._work.plan.inputs:
-            values = _matches(wanted, self._work.ticket)
+            try:
+                values = _matches(wanted, self._work.ticket)
+            except TimeoutError:
+                self._hand_off("pattern_too_slow", f"the pattern of {wanted.name} takes too long here", wanted.name)
             if len(values) > 1:
                 self._hand_off(
                     "ambiguous_input", f"several values for {wanted.name}: {', '.join(values[:3])}", wanted.name
@@ -448,7 +453,7 @@ def _plan_text(text: str) -> Labelled:
 def _matches(wanted: Input, ticket: Ticket) -> list[str]:
     """The distinct values in the requester's newest words that hold any."""
     for text in reversed(ticket.own_words()):
-        found = (match.strip() for match in wanted.pattern.findall(text[:MAX_WORDS]))
+        found = (match.strip() for match in wanted.pattern.findall(text[:MAX_WORDS], timeout=PATTERN_SECONDS))
         values = list(dict.fromkeys(value for value in found if value))
         if values:
             return values

@@ -159,9 +159,8 @@ def save_run(session: Session, run: Run, plan_sha256: str) -> None:
 
 def runs_of_task(session: Session, tenant: str, task_id: str) -> list[tuple[Run, str]]:
     """The runs of a task in the order they were started, each with its plan's fingerprint."""
-    rows = session.exec(
-        select(RunRow).where(RunRow.tenant == tenant, RunRow.task_id == task_id).order_by(func.length(RunRow.id), col(RunRow.id))
-    )
+    query = select(RunRow).where(RunRow.tenant == tenant, RunRow.task_id == task_id)
+    rows = session.exec(query.order_by(func.length(RunRow.id), col(RunRow.id)))
     return [(Run(**row.model_dump(exclude={"plan_sha256"})), row.plan_sha256) for row in rows]
 
 
@@ -220,8 +219,9 @@ def insert_or_ignore(session: Session, row: SQLModel) -> bool:
     One atomic statement: no read before it that another writer could overtake, no savepoint that SQLite commits.
     """
     session.flush()
-    done = session.connection().execute(_insert(type(row), session), row.model_dump())
-    return bool(done.rowcount)
+    counted = {"preserve_rowcount": True}
+    done = session.connection().execute(_insert(type(row), session), row.model_dump(), execution_options=counted)
+    return done.rowcount > 0
 
 
 def _insert(model: type[SQLModel], session: Session) -> Insert:

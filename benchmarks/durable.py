@@ -21,7 +21,8 @@ async def measure(folder: Path) -> tuple[dict[int, float], dict[int, float], dic
     """Milliseconds per bare and per Settle step, and bytes stored per Settle step, by number of steps."""
     database = Database(f"sqlite:///{folder / 'app.db'}")
     database.upgrade()
-    engine = DurableEngine(connect_for_engine(f"sqlite:///{folder / 'engine.db'}"), workers=1, poll_seconds=0.01)
+    url = f"sqlite:///{folder / 'engine.db'}"
+    engine = DurableEngine(url, connections=connect_for_engine(url), workers=1, poll_seconds=0.01)
     runs = executor(SqlJournal(database))
     seconds: dict[str, float] = {}
 
@@ -78,5 +79,3 @@ def main() -> None:
         print(f"durable, {steps:>3} steps: {settle[steps]:.2f} ms a step, {ratio:.2f} times a bare DBOS step", end="")
         print(f" ({bare[steps]:.2f} ms)")
     print(f"durable, bytes stored a step: {', '.join(f'{steps}: {stored[steps]:.0f}' for steps in SIZES)}")
-
-

@@ -157,7 +157,8 @@ def _engine(deployment: Deployment, state: State) -> Engine:
         return InlineEngine()
     from agents.runtime.durable import DurableEngine  # 0.5 s to import, and not needed inline
 
-    return DurableEngine(connect_for_engine(state.engine_url()), workers=deployment.settings.workers)
+    url = state.engine_url()
+    return DurableEngine(url, connections=connect_for_engine(url), workers=deployment.settings.workers)
 
 
 @asynccontextmanager

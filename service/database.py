@@ -34,16 +34,17 @@ def connect(url: str) -> sa.Engine:
     return engine
 
 
-def connect_for_engine(url: str) -> sa.Engine:
-    """An engine for the durable runtime's own database, whose transactions it begins itself."""
+def connect_for_engine(url: str) -> sa.Engine | None:
+    """Connections to the durable runtime's own SQLite database; None for others, which the runtime makes itself."""
     engine = sa.create_engine(url)
-    if engine.dialect.name == "sqlite":
+    if engine.dialect.name != "sqlite":
+        return None
 
-        def set_up(connection: Any, record: Any) -> None:
-            connection.isolation_level = "IMMEDIATE"
-            _pragmas(connection)
+    def set_up(connection: Any, record: Any) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        _pragmas(connection)
 
-        sa.event.listen(engine, "connect", set_up)
+    sa.event.listen(engine, "connect", set_up)
     return engine
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import ValidationError
+
+from agents.money import Money
 from agents.receipt import Effect, Receipt, ReceiptState
 from agents.task import Task
 
@@ -18,7 +21,7 @@ def handoff_note(task: Task, *, procedure: str, code: str, reason: str, receipts
     ]
     done = [receipt for receipt in receipts if receipt.state is ReceiptState.DONE]
     for receipt in done:
-        did = "read" if receipt.effect is Effect.READ else "changed"
+        did = "changed" if receipt.changes_record else "read" if receipt.effect is Effect.READ else "told the requester"
         arguments = ", ".join(f"{name}={_short(value)}" for name, value in sorted(receipt.args.items()))
         lines.append(f"- {did}: {receipt.tool}({arguments})")
     for receipt in receipts:
@@ -30,5 +33,8 @@ def handoff_note(task: Task, *, procedure: str, code: str, reason: str, receipts
 
 
 def _short(value: object) -> str:
-    text = " ".join(str(value).split())
+    try:
+        text = str(Money.model_validate(value))
+    except ValidationError:
+        text = " ".join(str(value).split())
     return text if len(text) <= 80 else text[:79] + "…"

@@ -41,7 +41,7 @@ class Processes:
                 process = subprocess.Popen(
                     command,
                     cwd=self._deployment,
-                    env={**os.environ, **environment},
+                    env={**os.environ, **one.environment, **environment},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,

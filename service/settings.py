@@ -52,6 +52,8 @@ class ProcessSettings(_Section):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     command: tuple[str, ...]
     """``{python}``, ``{state}`` and ``{deployment}`` are filled in; it prints one line ``{"url": ...}`` when ready."""
+    environment: dict[str, str] = {}
+    """Variables it gets beside the secrets that are made up."""
 
 
 class SecretSettings(_Section):

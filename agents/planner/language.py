@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 _WORDS = {
-    "en": "the and is are my i you it to of not have was for with this that please can hi hello thanks an in on be do we",
+    "en": "the and is are my i you it to of not have was for with this that please can hi hello thanks an in on be we",
     "de": "der die das und ist sind ich mein meine mir sie es zu nicht habe war für mit bitte hallo danke ein eine wir",
     "fr": "le la les et est je mon ma vous il pas ai avez pour avec ce bonjour merci où quand une un des du",
     "es": "el la los y es mi yo usted no tengo para con este hola gracias dónde cuándo una un del que",

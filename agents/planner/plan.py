@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import regex
 
 from agents.expressions import Expression
 from agents.paths import Template
@@ -18,7 +19,7 @@ class Input:
     """A value taken from the requester's words: untrusted, it may select but never decide."""
 
     name: str
-    pattern: re.Pattern[str]
+    pattern: regex.Pattern[str]
     """Its first group is the value."""
     ask: str
     """The reply that asks for it."""

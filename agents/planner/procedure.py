@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import regex
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.canonical import fingerprint
@@ -178,8 +179,8 @@ class _Compiler:
     def _input(self, name: str, document: InputDocument) -> Input | None:
         self._known_reply(document.ask, ("inputs", name, "ask"), {})
         try:
-            pattern = re.compile(document.pattern)
-        except re.error as error:
+            pattern = regex.compile(document.pattern)
+        except regex.error as error:
             self._wrong(("inputs", name, "pattern"), f"not a regular expression: {error}")
             return None
         if pattern.groups != 1:

@@ -1,6 +1,6 @@
 """Choosing a procedure by the requester's words: local, deterministic, and unsure rather than wrong.
 
-Each ``like`` line is an example. A message is looked at sentence by sentence; a procedure scores by how close the closest
+Each ``like`` line is an example. A message is looked at sentence by sentence; a procedure scores by how close the best
 of these come to its examples (to their centre above all), by cosine over weighted words, word beginnings and letter
 groups (character pairs for Chinese, so no segmenter is needed). A sentence closer to an ``unlike`` line does not count.
 The words choose *which* written procedure runs, never what it may do.

@@ -38,9 +38,15 @@ class DurableRuntime:
 class DurableEngine:
     """One DBOS instance; at most one per process."""
 
-    def __init__(self, database: Database, *, workers: int = 2, poll_seconds: float = 0.05) -> None:
-        """``database`` is the engine's own database; ``workers`` jobs run at a time, one per ticket."""
-        self._database = database
+    def __init__(
+        self, url: str, *, connections: Database | None = None, workers: int = 2, poll_seconds: float = 0.05
+    ) -> None:
+        """``url`` names the engine's own database; ``workers`` jobs run at a time, one per ticket.
+
+        ``connections`` are to be used where the caller sets them up (SQLite); otherwise the engine makes its own.
+        """
+        self._url = url
+        self._connections = connections
         self._workers = workers
         self._poll = poll_seconds
         self._workflow: Any = None
@@ -53,10 +59,11 @@ class DurableEngine:
             "executor_id": "local",
             "log_level": "ERROR",
             "serializer": DBOSPortableJSONSerializer(),
-            "system_database_url": self._database.url.render_as_string(hide_password=False),
-            "system_database_engine": self._database,
+            "system_database_url": self._url,
             "notification_listener_polling_interval_sec": 0.1,
         }
+        if self._connections is not None:
+            config["system_database_engine"] = self._connections
         DBOS(config=config)
 
         @DBOS.workflow(name="work_on_ticket", max_recovery_attempts=20)

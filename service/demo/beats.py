@@ -63,7 +63,9 @@ async def lie(folder: Path, console: Console, *, browser: bool) -> bool:
     console.print(f"The agent's receipt says {REFUND} was refunded. The evaluators looked for themselves:")
     for check in verdict.checks:
         console.print(f"  {check.check}: {check.finding.value} ({check.code}) {check.reason}", highlight=False)
-    console.print(f"\nVerdict: {verdict.finding.value}, {verdict.code}. Charge: [bold]{end.charged}[/]", highlight=False)
+    console.print(
+        f"\nVerdict: {verdict.finding.value}, {verdict.code}. Charge: [bold]{end.charged}[/]", highlight=False
+    )
     return verdict.code == "state_unchanged" and end.charged.minor == 0 and not end.problems
 
 
@@ -162,7 +164,9 @@ async def _references(run: Running) -> Counter[str]:
     counts: Counter[str] = Counter()
     tenant = run.deployment.settings.tenant
     with run.database.transaction() as session:
-        made = [one for task in tables.tasks(session, tenant) for one in tables.receipts_of_task(session, tenant, task.id)]
+        made = [
+            one for task in tables.tasks(session, tenant) for one in tables.receipts_of_task(session, tenant, task.id)
+        ]
     for receipt in made:
         if receipt.changes_record:
             order: Any = await run.sources["acme_back_office"].read("order", str(receipt.args["order_id"]))

@@ -1,4 +1,4 @@
-"""The demo from the first ticket to the invoice. Every stretch can be repeated, so a killed demo goes on where it was."""
+"""The demo from the first ticket to the invoice. Every stretch can be repeated: a killed demo goes on where it was."""
 
 from __future__ import annotations
 

@@ -80,7 +80,9 @@ def csv_rows(path: str, text: str) -> Rows:
             elif not any(field.strip() for field in fields):
                 continue
             elif len(fields) != len(columns):
-                message = f"has {len(fields)} fields, the header has {len(columns)}; quote fields that hold {delimiter!r}"
+                message = (
+                    f"has {len(fields)} fields, the header has {len(columns)}; quote fields that hold {delimiter!r}"
+                )
                 yield RowProblem(row=number, message=message)
             else:
                 yield _from_columns(number, dict(zip(columns, fields, strict=True)))
@@ -198,5 +200,12 @@ def _first(item: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "an object",
+    }
     return names.get(type(value), "null")

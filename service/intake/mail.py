@@ -14,21 +14,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import mktime_tz, parsedate_tz
-from html.parser import HTMLParser
 from pathlib import Path
 
 from service.errors import BadTicketFile
 from service.intake.cleaning import email_address
+from service.intake.html import words_of
 from service.intake.rows import Row, RowProblem, Rows
 
 MAX_HEADER_CHARS = 4_000
 """A longer From or Subject is not one that a person wrote."""
-MAX_HTML_CHARS = 200_000
-"""Of a mail that has HTML alone, as much is looked at."""
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,500})>")
 _BULK = ("bulk", "junk", "auto_reply")
 _NO_TEXT_CODECS = ("punycode", "idna", "unicode_escape", "raw_unicode_escape", "utf_7")
-_BREAKS = ("br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "blockquote")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +116,7 @@ def _thread(mails: Sequence[_Mail]) -> Rows:
         if mail.automatic:
             yield RowProblem(row=mail.number, message="was sent by a machine (Auto-Submitted or Precedence); left out")
         elif email_address(mail.sender) is None:
-            yield RowProblem(row=mail.number, message="has no sender's address in From; left out")
+            yield RowProblem(row=mail.number, message="has no single sender's address in From; left out")
         elif begun is None or mail.sender == begun.sender:
             begun = begun or mail
             messages.append(mail.text)
@@ -152,7 +149,7 @@ def _read(number: int, data: bytes) -> _Mail | RowProblem:
 
 def _mail(number: int, message: EmailMessage, raw: dict[str, str]) -> _Mail:
     addresses = getattr(message.get("From"), "addresses", ())
-    sender = addresses[0] if addresses else None
+    sender = addresses[0] if len(addresses) == 1 else None
     ids = _MESSAGE_ID.findall(raw.get("message-id", ""))
     answered = _MESSAGE_ID.findall(raw.get("in-reply-to", ""))
     references = _MESSAGE_ID.findall(raw.get("references", ""))
@@ -186,10 +183,7 @@ def _body(message: EmailMessage) -> str:
     data = part.get_payload(decode=True)
     text = _decoded(data if isinstance(data, bytes) else b"", part.get_content_charset())
     if part.get_content_type() == "text/html":
-        reader = _HtmlText()
-        reader.feed(text[:MAX_HTML_CHARS])
-        reader.close()
-        return reader.text()
+        return words_of(text)
     return text
 
 
@@ -201,34 +195,3 @@ def _decoded(data: bytes, charset: str | None) -> str:
         return data.decode(charset, "replace")
     except (LookupError, ValueError):
         return data.decode("utf-8", "replace")
-
-
-class _HtmlText(HTMLParser):
-    """The text of an HTML mail, a line for every block."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self._parts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Hide what is not text; begin a line for a block."""
-        if tag in ("script", "style", "head"):
-            self._hidden += 1
-        if tag in _BREAKS:
-            self._parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        """Show text again."""
-        if tag in ("script", "style", "head") and self._hidden:
-            self._hidden -= 1
-
-    def handle_data(self, data: str) -> None:
-        """Keep what is to be read."""
-        if not self._hidden:
-            self._parts.append(data)
-
-    def text(self) -> str:
-        """Everything that was kept."""
-        lines = (" ".join(line.split()) for line in "".join(self._parts).split("\n"))
-        return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

@@ -75,8 +75,10 @@ def read_tickets(path: Path, *, requester: str = "") -> Intake:
             continue
         address = email_address(row.email)
         if address is None:
-            shown = f"{one_line(row.email)[:60]!r} is not an e-mail address" if row.email.strip() else "has no e-mail address"
-            problems.append(RowProblem(row=row.number, message=f"{shown} of a requester; left out"))
+            shown = (
+                f"{one_line(row.email)[:60]!r} is not an e-mail address" if row.email.strip() else "no e-mail address"
+            )
+            problems.append(RowProblem(row=row.number, message=f"has no requester: {shown}; left out"))
             continue
         ticket, notes = _ticket(row, address)
         if ticket.id in tickets:

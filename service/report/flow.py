@@ -87,7 +87,7 @@ def figures(
             unit="",
             note=f"{reversed_} reversed, {len(back) - reversed_} void; {amount(given_up, currency)} not charged",
         ),
-        Figure(name="Handed to people", value=str(handed), unit="", note=f"{handed_after} of them after a claim"),
+        Figure(name="Handed to people", value=str(handed), unit="", note=f"{handed_after or 'none'} after a claim"),
         Figure(name="Per proven outcome", value=each, unit=each_unit, note="charged, on average"),
     )
 

@@ -52,7 +52,7 @@ class ReportView:
     """The periods that are invoiced; empty without invoices."""
     made_at: str
     clock_ahead: str
-    """How far a demo moved its clock ahead; empty for a clock that was not moved."""
+    """How far the clock was moved ahead, as demos do; empty for one that was not."""
     charged: str
     """Unreversed charges."""
     proven: int

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import regex
 from pydantic import BaseModel
 
 from agents import (
@@ -82,6 +84,17 @@ async def test_observer_is_called_before_anything_is_written() -> None:
     end = await ended(one)
     assert (end.state, end.code) == (TaskState.HANDED_OFF, "no_snapshot")
     assert ("acme", KEY) not in one.journal.receipts
+    assert one.shop.refunds == {}
+
+
+async def test_a_pattern_that_never_ends_hands_the_task_off() -> None:
+    one = desk("a" * 5_000 + "!")
+    work = one.work()
+    endless = replace(work.plan.inputs[0], pattern=regex.compile("(a|aa)+$"))
+    work = replace(work, plan=replace(work.plan, inputs=(endless,)))
+    end = await one.run(work)
+    assert isinstance(end, Ended)
+    assert (end.state, end.code) == (TaskState.HANDED_OFF, "pattern_too_slow")
     assert one.shop.refunds == {}
 
 

@@ -27,13 +27,13 @@ from billing.transitions import is_legal
 from evaluators.verdict import Finding
 from tests.billing.books import DAY, HOUR, START, TENANT, Books, claim, contract, looked
 
-NUMBERS = st.integers(0, 11)
+NUMBERS = st.integers(0, 9)
 AGO = st.sampled_from([timedelta(0), HOUR, 4 * DAY, 20 * DAY])
 TERMS = contract().verify()
 
 
 class Life(RuleBasedStateMachine):
-    """Twelve claims about four orders, of two outcome types, a clock, and every call there is."""
+    """Ten claims about two orders, of two outcome types, a clock, and every call there is."""
 
     @initialize()
     def open(self) -> None:
@@ -48,9 +48,9 @@ class Life(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def about(self, n: int) -> Claim:
-        kind = "order_status_told" if n > 9 else "refund_issued"
+        kind = "order_status_told" if n == 9 else "refund_issued"
         at = self.made.setdefault(n, self.now)
-        return claim(n, subject=f"order:{n % 4}", outcome_type=kind, made_at=at)
+        return claim(n, subject=f"order:{n % 2}", outcome_type=kind, made_at=at)
 
     @rule(hours=st.sampled_from([1, 30, 80, 200, 800]))
     def time_passes(self, hours: int) -> None:
@@ -116,7 +116,7 @@ class Life(RuleBasedStateMachine):
                 session,
                 tenant=TENANT,
                 requester_email="ada@example.org",
-                subject=f"order:{n % 4}",
+                subject=f"order:{n % 2}",
                 written_at=self.now - ago,
                 now=self.now,
             )

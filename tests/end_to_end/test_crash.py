@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+
 from tests.end_to_end.slices import Traces, play, traces
 
 POINTS = [

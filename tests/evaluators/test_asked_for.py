@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.evaluators.judging import REFUND, case, claim
 
 from evaluators.checks.asked_for import asked_for
+from tests.evaluators.judging import REFUND, case, claim
 
 
 def code(*words: str, subject: str = "order:10482") -> str:

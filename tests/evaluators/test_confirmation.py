@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.evaluators.judging import NOW
 
 from agents.ticket import Author, Message
 from evaluators import Followup, classify, is_automatic, is_thanks
+from tests.evaluators.judging import NOW
 
 
 def of(text: str, *, automatic: bool = False) -> Followup:

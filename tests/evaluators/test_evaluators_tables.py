@@ -7,7 +7,6 @@ from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
-from tests.evaluators.judging import KEY, NOW, Shop, claim
 from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, create_engine
 
@@ -21,6 +20,7 @@ from evaluators.tables import (
     snapshots_of_task,
     verdict_of_claim,
 )
+from tests.evaluators.judging import KEY, NOW, Shop, claim
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.evaluators.judging import ASKED, REFUSAL, claim, looked_up, order, refusal
 
 from evaluators.checks.grounding import grounding
+from tests.evaluators.judging import ASKED, REFUSAL, claim, looked_up, order, refusal
 
 
 def code(reply: str, **changes: object) -> str:

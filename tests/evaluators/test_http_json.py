@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from tests.evaluators.judging import NOW
 
 from agents.clock import ManualClock
 from evaluators import HttpJsonSource, SourceUnavailable, UnknownSource
+from tests.evaluators.judging import NOW
 
 TOKEN = "audit-token-very-secret"
 

@@ -6,10 +6,10 @@ import json
 from datetime import timedelta
 
 import pytest
-from tests.evaluators.judging import KEY, NOW, Down, Shop, order, pending
 
 from agents.effect import EffectObserver
 from evaluators import MemorySnapshots, RecordMissing, Snapshot, SourceUnavailable, SubjectRefused, UnknownSource
+from tests.evaluators.judging import KEY, NOW, Down, Shop, order, pending
 
 
 async def test_what_is_seen_ahead_of_an_effect_is_kept() -> None:

@@ -8,10 +8,23 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.evaluators.judging import ANNA, ASKED, KEY, REFUND, REFUSAL, case, claim, looked_up, order, receipt, refunded, refusal
 
 from agents.receipt import REPLY_TOOL, Effect, ReceiptState
 from evaluators import Case, EvidenceClass, Finding, OutcomeTerms, examine
+from tests.evaluators.judging import (
+    ANNA,
+    ASKED,
+    KEY,
+    REFUND,
+    REFUSAL,
+    case,
+    claim,
+    looked_up,
+    order,
+    receipt,
+    refunded,
+    refusal,
+)
 
 records = st.fixed_dictionaries(
     {

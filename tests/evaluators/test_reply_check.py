@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.evaluators.judging import ANNA, REFUND, REFUSAL, case, claim, refusal
 
 from evaluators.checks.reply import reply
+from tests.evaluators.judging import ANNA, REFUND, REFUSAL, case, claim, refusal
 
 
 def code(text: str, *, language: str = "en", email: str = ANNA) -> str:

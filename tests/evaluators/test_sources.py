@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.evaluators.judging import NOW
 
 from agents.clock import ManualClock
 from evaluators import MemorySource
 from evaluators.sources.source import acceptable_key, with_age, without_age
+from tests.evaluators.judging import NOW
 
 FIELDS = ("delivered_at", "placed_at")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.evaluators.judging import REFUND, REFUSAL
 from pydantic import ValidationError
 
 from evaluators import OutcomeTerms
+from tests.evaluators.judging import REFUND, REFUSAL
 
 
 def changed(terms: OutcomeTerms, **changes: Any) -> OutcomeTerms:

@@ -9,23 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.evaluators.judging import (
-    ANNA,
-    ASKED,
-    KEY,
-    NOW,
-    REFUND,
-    REFUSAL,
-    Down,
-    Shop,
-    claim,
-    looked_up,
-    order,
-    pending,
-    receipt,
-    refunded,
-    ticket,
-)
 
 from agents.canonical import fingerprint
 from agents.errors import EvidenceMissing
@@ -42,6 +25,23 @@ from evaluators import (
     Verifier,
     examine,
     rebuilt_case,
+)
+from tests.evaluators.judging import (
+    ANNA,
+    ASKED,
+    KEY,
+    NOW,
+    REFUND,
+    REFUSAL,
+    Down,
+    Shop,
+    claim,
+    looked_up,
+    order,
+    pending,
+    receipt,
+    refunded,
+    ticket,
 )
 
 REFUSED = claim(

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
+
 from tests.examples.running import CREDENTIALS, RETAIL, TODAY, BackOffice, running
 
 CHROMIUM = "/usr/bin/chromium"

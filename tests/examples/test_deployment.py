@@ -14,6 +14,7 @@ import cel
 import httpx2
 import pytest
 import yaml
+
 from tests.examples.expected import EXPECTED, End, Final
 from tests.examples.running import RETAIL, TODAY, running
 

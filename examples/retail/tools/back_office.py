@@ -134,7 +134,9 @@ async def _open_form(script: Script, order_id: str, form: str) -> Locator:
     await script.screenshot(f"order {order_id} before")
     found = page.get_by_test_id(form)
     if not await found.count():
-        raise ToolFailed(f"the back office offers no {form.replace('-', ' ')} for order {order_id}", code="not_possible")
+        raise ToolFailed(
+            f"the back office offers no {form.replace('-', ' ')} for order {order_id}", code="not_possible"
+        )
     return found
 
 

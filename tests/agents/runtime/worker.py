@@ -31,7 +31,7 @@ def database(path: str) -> sa.Engine:
 
 async def main(path: str, log: str, mode: str) -> None:
     """Work until idle, or die."""
-    engine = DurableEngine(database(path), workers=4)
+    engine = DurableEngine(f"sqlite:///{path}", connections=database(path), workers=4)
 
     def write(line: str) -> None:
         with Path(log).open("a") as file:

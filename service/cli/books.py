@@ -1,0 +1,101 @@
+"""A state folder opened to be read: its database, its deployment's settings and contract; no process is started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agents.documents import Source
+from agents.evidence import FileEvidenceStore
+from billing import Contract, load_contract
+from service.clock import OffsetClock
+from service.database import Database
+from service.deployment import SETTINGS, STATE, State, find_deployment, make_state, open_state
+from service.errors import NoState
+from service.settings import Settings, load_settings
+
+StateOption = Annotated[Path | None, typer.Option("--state", help="The state folder; ./.settle if not named.")]
+DeploymentOption = Annotated[
+    Path | None,
+    typer.Option("--deployment", help="The deployment folder; if not named, this folder, or what ./.settle is about."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """All that a command reads."""
+
+    state: State
+    settings: Settings
+    contract_source: Source
+    contract: Contract
+    """The deployment's contract as its file says, signed or not."""
+    database: Database
+    clock: OffsetClock
+    evidence: FileEvidenceStore
+
+    @property
+    def tenant(self) -> str:
+        """Whose books these are."""
+        return self.settings.tenant
+
+    @property
+    def currency(self) -> str:
+        """The contract's."""
+        return self.contract.currency
+
+
+@contextmanager
+def open_books(named: Path | None) -> Iterator[Books]:
+    """The books in the state folder ``named``, else in ``./.settle``.
+
+    Raises:
+        NoState: there is no state there.
+        InvalidDocument: the deployment's settings or contract cannot be read.
+    """
+    state = open_state(named if named is not None else Path.cwd() / STATE)
+    settings = load_settings(state.deployment / SETTINGS)
+    source, contract = load_contract(state.deployment / settings.contract)
+    database = Database(state.database_url(settings.database))
+    try:
+        database.upgrade()
+        yield Books(
+            state=state,
+            settings=settings,
+            contract_source=source,
+            contract=contract,
+            database=database,
+            clock=OffsetClock(state.folder / "clock"),
+            evidence=FileEvidenceStore(state.evidence),
+        )
+    finally:
+        database.close()
+
+
+def state_to_work_on(deployment: Path | None, state: Path | None) -> State:
+    """The state for a command that works: made if there is none yet.
+
+    Raises:
+        NoDeployment: no deployment is named, and none is here.
+        NoState: the state folder belongs to another deployment.
+    """
+    if deployment is None and state is not None and state.is_dir():
+        return open_state(state)
+    folder, usual = find_deployment(deployment, Path.cwd())
+    made = make_state(state or usual, folder)
+    if made.deployment != folder.resolve():
+        raise NoState(
+            f"{made.folder} is the state of {made.deployment}, not of {folder.resolve()}; "
+            "name another state folder with --state"
+        )
+    return made
+
+
+def state_option(state: State) -> str:
+    """What to add to a suggested command so that it finds ``state``; empty where it does by itself."""
+    return "" if state.folder.resolve() == (Path.cwd() / STATE).resolve() else f" --state {state.folder}"

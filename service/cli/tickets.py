@@ -1,0 +1,58 @@
+"""``settle tickets``, and the table of tickets that other commands end with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from service.cli.books import StateOption, open_books
+from service.cli.output import AsJson, money, print_json, print_table
+from service.helpdesks.embedded import EmbeddedHelpdesk
+from service.summary import TicketLine, ticket_lines
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def tickets(state: StateOption = None, as_json: AsJson = False) -> None:
+    """List tickets: what happened, the verdict, the charge or why there is none."""
+    with open_books(state) as books:
+        helpdesk = EmbeddedHelpdesk(books.database, books.tenant, books.clock)
+        lines = ticket_lines(books.database, books.tenant, books.currency, helpdesk.list())
+        if as_json:
+            print_json(lines)
+        else:
+            print_tickets(lines, books.currency)
+
+
+def print_tickets(lines: Sequence[TicketLine], currency: str) -> None:
+    """The table of tickets."""
+    print_table(
+        ("Ticket", "Lang", "What happened", "Verdict", "Evidence class", "Charge>", "or why none"),
+        [
+            (
+                line.ticket,
+                line.language,
+                line.happened,
+                line.verdict or "-",
+                (line.outcome.evidence_class if line.outcome else None) or "-",
+                money(
+                    line.outcome.amount_minor if line.outcome else 0,
+                    line.outcome.currency if line.outcome else currency,
+                ),
+                _why_none(line),
+            )
+            for line in lines
+        ],
+        empty="There are no tickets yet; `settle run FILE` works on those in a file.",
+    )
+
+
+def _why_none(line: TicketLine) -> str:
+    outcome = line.outcome
+    if outcome is None:
+        return "under way"
+    if outcome.amount_minor:
+        return ""
+    return f"{outcome.state}: {outcome.reason}" if outcome.reason else outcome.state
