@@ -10,7 +10,7 @@ demo: .venv/run.stamp
 	@$(BIN)/settle demo $(ARGS)
 
 test: .venv/test.stamp
-	@$(BIN)/python -m service.cli.browser_setup
+	@$(BIN)/python -m service.browser_setup
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest
 

@@ -10,13 +10,14 @@ from agents.clock import Clock, ManualClock, SystemClock
 from agents.effect import EffectObserver, PendingEffect
 from agents.errors import AgentsError, InvalidDocument, Problem, ToolFailed, ToolOutcomeUnknown
 from agents.evidence import Evidence, EvidenceStore, FileEvidenceStore, MemoryEvidenceStore
-from agents.executor import Claimed, End, Ended, Executor, Superseded, Work
+from agents.executor import Executor
 from agents.journal import Journal, MemoryJournal
 from agents.money import Money
 from agents.receipt import Effect, Receipt, ReceiptState
 from agents.task import Run, Task, TaskState
 from agents.ticket import Author, Helpdesk, Message, Requester, Ticket, TicketStatus
 from agents.tools import Tool, Toolbox, ToolContext, tool
+from agents.work import Claimed, End, Ended, Superseded, Work
 
 __all__ = [
     "AgentsError",

@@ -1,94 +1,30 @@
-"""Runs a Plan: takes its steps in order, each call through the grant, and ends in a Claim, a wait or a handoff.
+"""Runs a Plan with the tools, replies and stores of one tenant, and ends in a Claim, a wait or a handoff.
 
 Everything a run decides rests on the ticket as it was frozen at the start of the job and on receipts, so a run that
-is repeated after a crash takes the same way.
+is repeated after a crash takes the same way. The steps themselves are taken in `agents.walk`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
-
-from agents.call import Answer, CallEnd, Caller, Request
-from agents.claim import Claim
+from agents.call import Caller
 from agents.clock import Clock
 from agents.effect import EffectObserver
-from agents.errors import ExpressionError, PathError
 from agents.evidence import EvidenceStore
-from agents.expressions import Expression
 from agents.journal import Journal
-from agents.paths import Template, resolve
-from agents.planner.plan import Input, Otherwise, Plan, ReplyStep, RequireStep, SelectStep, ToolStep
 from agents.planner.replies import Replies
-from agents.policy.grant import Grant
-from agents.policy.labels import PLAN, UNTRUSTED, Integrity, Label, Labelled, join_all
-from agents.receipt import REPLY_TOOL, Effect, Receipt
 from agents.runtime.port import Runtime
-from agents.task import Run, Task, TaskState
-from agents.ticket import Helpdesk, Ticket
+from agents.ticket import Helpdesk
 from agents.tools.tool import ToolContext
 from agents.tools.toolbox import Toolbox
-from agents.trace import Event, EventKind, Listener, event_number
+from agents.trace import Listener
+from agents.walk import Stop, Walk
+from agents.work import End, Work
 
 if TYPE_CHECKING:
     from agents.tools.browser.session import Browser
-
-RUN_LIFETIME = timedelta(hours=1)
-"""A grant ends this long after its job began."""
-MAX_ASKS = 3
-"""How often one run asks the requester before a person takes over."""
-PATTERN_SECONDS = 1.0
-"""How long a procedure's pattern may look through one message: some never end on some texts."""
-MAX_WORDS = 20_000
-"""Characters of a message in which inputs are looked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """One job of a run."""
-
-    task: Task
-    run: Run
-    plan: Plan
-    ticket: Ticket
-    """As it was when the job began."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """The agent says the task is resolved."""
-
-    claim: Claim
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """The run ended without a claim: answered, waiting, or handed off."""
-
-    state: TaskState
-    code: str
-    reason: str
-    step: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Superseded:
-    """The ticket changed while the run was under way: it starts over with the change in view."""
-
-
-End = Claimed | Ended | Superseded
-
-
-class _Stop(Exception):
-    """Control flow: the walk is over."""
-
-    def __init__(self, end: End) -> None:
-        self.end = end
 
 
 class Executor:
@@ -121,291 +57,15 @@ class Executor:
 
     async def run(self, work: Work, runtime: Runtime) -> End:
         """Run one job to its end; tools that fail end the run, never the process."""
-        walk = _Walk(self, work, runtime)
+        walk = Walk(self._caller(work), self.replies, work, runtime)
         try:
             end = await walk.go()
-        except _Stop as stop:
+        except Stop as stop:
             end = stop.end
         walk.note_end(end)
         return end
 
-
-class _Walk:
-    """One pass over a plan."""
-
-    def __init__(self, executor: Executor, work: Work, runtime: Runtime) -> None:
-        self._executor = executor
-        self._work = work
-        self._runtime = runtime
-        self._receipts: list[str] = []
-        self._reply = ""
-        self._events: list[Event] = []
-        self._calls: Counter[str] = Counter()
-        self._values: dict[str, Labelled] = {"task": _task_values(work.task, work.ticket)}
-
-    async def go(self) -> End:
-        work, plan = self._work, self._work.plan
-        started = await self._runtime.once(f"{work.run.job}", self._start)
-        self._started = datetime.fromisoformat(str(started))
-        self._note(EventKind.PLAN_MADE, "plan", {"procedure": plan.procedure, "sha256": plan.sha256})
-        self._grant = Grant(
-            tenant=work.task.tenant,
-            run_id=work.run.id,
-            requester_email=work.task.requester.email,
-            slots=plan.slots(),
-            max_calls=len(plan.slots()),
-            expires_at=self._started + RUN_LIFETIME,
-        )
-        self._caller = self._caller_of(work)
-        await self._find_inputs()
-        for step in plan.steps:
-            match step:
-                case ToolStep():
-                    await self._tool(step)
-                case SelectStep():
-                    await self._select(step)
-                case RequireStep():
-                    await self._require(step)
-                case ReplyStep():
-                    await self._send(step)
-        return Claimed(claim=self._claim(plan.outcome))
-
-    def note_end(self, end: End) -> None:
-        """Record how the run ended, and what no call has recorded yet."""
-        match end:
-            case Claimed(claim=claim):
-                self._note(EventKind.RUN_ENDED, "end", {"end": "claimed", "outcome": claim.outcome_type})
-            case Ended():
-                self._note(EventKind.RUN_ENDED, "end", {"end": end.state.value, "code": end.code, "step": end.step})
-            case Superseded():
-                self._note(EventKind.RUN_ENDED, "end", {"end": "superseded"})
-        self._executor.journal.record(self._events)
-
-    async def _start(self) -> JsonValue:
-        return self._executor.clock.now().isoformat()
-
-    async def _find_inputs(self) -> None:
-        found: dict[str, JsonValue] = {}
-        for wanted in self._work.plan.inputs:
-            try:
-                values = _matches(wanted, self._work.ticket)
-            except TimeoutError:
-                self._hand_off("pattern_too_slow", f"the pattern of {wanted.name} takes too long here", wanted.name)
-            if len(values) > 1:
-                self._hand_off(
-                    "ambiguous_input", f"several values for {wanted.name}: {', '.join(values[:3])}", wanted.name
-                )
-            if not values:
-                await self._ask(wanted)
-            found[wanted.name] = values[0]
-        origins = frozenset(message.id for message in self._work.ticket.requester_messages())
-        self._values["inputs"] = Labelled(data=found, label=Label(integrity=Integrity.UNTRUSTED, origins=origins))
-
-    async def _ask(self, wanted: Input) -> None:
-        job = self._work.run.job
-        if job > MAX_ASKS:
-            self._hand_off("no_answer", f"asked {MAX_ASKS} times for {wanted.name}", wanted.name)
-        text = self._render(wanted.ask, {})
-        await self._call(
-            f"ask.{wanted.name}",
-            REPLY_TOOL,
-            {"text": _plan_text(text)},
-            key=f"{self._work.run.id}:{job}:ask.{wanted.name}",
-        )
-        self._stop(TaskState.WAITING_REQUESTER, "input_missing", f"asked for {wanted.name}", wanted.name)
-
-    async def _tool(self, step: ToolStep) -> None:
-        if step.when is not None and not self._yes(step.when, step.id):
-            self._note(EventKind.STEP_SKIPPED, step.id, {})
-            return
-        args = self._fill_all(step.args, step.id)
-        approve = step.approve is not None and self._yes(step.approve, step.id)
-        tool = self._executor.toolbox.get(step.tool)
-        reads = tool is not None and tool.effect is Effect.READ
-        key = self._key_of_read(step) if reads else f"{self._work.task.id}:{step.id}"
-        receipt = await self._call(step.id, step.tool, args, key=key, approve=approve)
-        assert tool is not None, "an unknown tool is denied"
-        self._values[step.id] = tool.labelled(receipt.result, step=step.id, args=args)
-
-    async def _require(self, step: RequireStep) -> None:
-        if not self._yes(step.condition, step.id):
-            await self._otherwise(step.otherwise, step.id, f"`{step.condition.source}` does not hold")
-        self._note(EventKind.STEP_DONE, step.id, {"holds": step.condition.source})
-
-    async def _select(self, step: SelectStep) -> None:
-        try:
-            source = resolve(step.source, self._values)
-        except PathError as error:
-            self._hand_off("undetermined", str(error), step.id)
-        items = source.data if isinstance(source.data, list) else []
-        chosen = [index for index, item in enumerate(items) if self._yes(step.where, step.id, it=item)]
-        if len(chosen) != 1:
-            await self._otherwise(step.otherwise, step.id, f"{len(chosen)} records fit `{step.where.source}`")
-        picked = source.at((chosen[0],))
-        if picked.label.owner != self._work.task.requester.email:
-            picked = picked.weakened(replace(self._label_of(step.where, it=picked), owner=None))
-        self._values[step.id] = picked
-        self._note(EventKind.STEP_DONE, step.id, {"picked": chosen[0], "of": len(items)})
-
-    def _label_of(self, expression: Expression, **extra: Labelled) -> Label:
-        """The label of everything that an expression reads."""
-        values = self._values | extra
-        return join_all(values[name].reach(path).weakest() for name, *path in expression.paths)
-
-    async def _send(self, step: ReplyStep) -> None:
-        if step.when is not None and not self._yes(step.when, step.id):
-            self._note(EventKind.STEP_SKIPPED, step.id, {})
-            return
-        values = self._fill_all(step.values, step.id)
-        empty = sorted(name for name, value in values.items() if value.data is None)
-        if empty:
-            self._hand_off("undetermined", f"nothing to write for {', '.join(empty)} in {step.reply}", step.id)
-        await self._reply_with(step.reply, {name: value.data for name, value in values.items()}, step.id)
-
-    async def _otherwise(self, end: Otherwise | None, step: str, why: str) -> None:
-        if end is None:
-            self._hand_off("condition_not_met", why, step)
-        await self._reply_with(end.reply, {}, f"{step}.else")
-        if end.outcome is not None:
-            raise _Stop(Claimed(claim=self._claim(end.outcome)))
-        self._stop(TaskState.ANSWERED, end.reply.replace("-", "_"), why, step)
-
-    async def _reply_with(self, reply: str, values: Mapping[str, JsonValue], step: str) -> None:
-        text = self._render(reply, values)
-        await self._call(step, REPLY_TOOL, {"text": _plan_text(text)}, key=f"{self._work.run.id}:{step}")
-        self._reply = text
-
-    async def _call(
-        self, step: str, tool: str, args: Mapping[str, Labelled], *, key: str, approve: bool = False
-    ) -> Receipt:
-        work = self._work
-        request = Request(
-            task=work.task,
-            run=work.run,
-            grant=self._grant,
-            ticket_version=work.ticket.version,
-            step=step,
-            tool=tool,
-            args={name: value.data for name, value in args.items()},
-            labels={name: value.weakest() for name, value in args.items()},
-            key=key,
-            calls_of_step=self._calls[step],
-            calls_of_run=self._calls.total(),
-            outcome_type=work.plan.outcome,
-            subject=self._subject(),
-            approval_required=approve,
-            events=tuple(self._events),
-        )
-
-        fresh: list[Receipt | None] = []
-
-        async def make() -> JsonValue:
-            made = await self._caller.make(request)
-            fresh.append(made.receipt)
-            return made.data()
-
-        self._calls[step] += 1
-        data = await self._runtime.once(f"{work.run.job}:{step}", make)
-        assert isinstance(data, dict), "make() answers with a record"
-        answer = Answer.of(data)
-        if answer.end is CallEnd.DONE:
-            self._events.clear()
-        match answer.end:
-            case CallEnd.SUPERSEDED:
-                raise _Stop(Superseded())
-            case CallEnd.NEEDS_APPROVAL:
-                self._stop(TaskState.WAITING_APPROVAL, answer.code, answer.reason, step)
-            case CallEnd.FAILED:
-                self._hand_off(answer.code, answer.reason, step)
-        receipt = fresh[0] if fresh else self._executor.journal.receipt(work.task.tenant, key)
-        assert receipt is not None, "a call that is done has a receipt"
-        self._receipts.append(key)
-        return receipt
-
-    def _claim(self, outcome: str) -> Claim:
-        work = self._work
-        newest = [self._executor.journal.receipt(work.task.tenant, key) for key in self._receipts]
-        return Claim(
-            tenant=work.task.tenant,
-            id=f"{work.task.id}:claim",
-            task_id=work.task.id,
-            run_id=work.run.id,
-            ticket_id=work.task.ticket_id,
-            requester_email=work.task.requester.email,
-            outcome_type=outcome,
-            subject=self._subject(),
-            procedure=work.run.procedure,
-            reply=self._reply,
-            language=work.task.language,
-            receipts=tuple(self._receipts),
-            made_at=max(
-                (receipt.finished_at for receipt in newest if receipt is not None and receipt.finished_at),
-                default=self._started,
-            ),
-        )
-
-    def _subject(self) -> str:
-        try:
-            return str(self._work.plan.subject.fill(self._values).data)
-        except PathError:
-            return ""
-
-    def _render(self, reply: str, values: Mapping[str, JsonValue]) -> str:
-        task = self._work.task
-        name = " ".join(task.requester.name.split())[:60] or task.requester.email.split("@")[0]
-        return self._executor.replies.render(reply, task.language, values, requester_name=name)
-
-    def _yes(self, expression: Expression, step: str, **extra: Any) -> bool:
-        values = {name: value.data for name, value in self._values.items()} | extra
-        try:
-            return expression(values)
-        except ExpressionError as error:
-            self._hand_off("undetermined", str(error), step)
-
-    def _fill_all(self, templates: Mapping[str, Template], step: str) -> dict[str, Labelled]:
-        try:
-            return {name: template.fill(self._values) for name, template in templates.items()}
-        except PathError as error:
-            self._hand_off("undetermined", str(error), step)
-
-    def _key_of_read(self, step: ToolStep) -> str:
-        """A read is made afresh in every job, except ahead of an effect that stands: the run goes on from what that
-        effect rested on, or it would judge the effect's own traces (an order that is refunded already)."""
-        work, journal = self._work, self._executor.journal
-        if work.run.job == 1:
-            return f"{work.run.id}:1:{step.id}"
-        keys = [f"{work.run.id}:{job}:{step.id}" for job in range(work.run.job, 0, -1)]
-        later = work.plan.steps[work.plan.steps.index(step) + 1 :]
-        effects = [journal.receipt(work.task.tenant, f"{work.task.id}:{one.id}") for one in later]
-        begun = [effect.started_at for effect in effects if effect is not None]
-        if not begun:
-            return keys[0]
-        reads = [journal.receipt(work.task.tenant, key) for key in keys]
-        before = [read for read in reads if read is not None and read.finished_at and read.finished_at <= min(begun)]
-        return before[0].key if before else keys[0]
-
-    def _hand_off(self, code: str, reason: str, step: str) -> NoReturn:
-        self._stop(TaskState.HANDED_OFF, code, reason, step)
-
-    def _stop(self, state: TaskState, code: str, reason: str, step: str) -> NoReturn:
-        raise _Stop(Ended(state=state, code=code, reason=reason[:500], step=step))
-
-    def _note(self, kind: EventKind, step: str, data: dict[str, JsonValue]) -> None:
-        run = self._work.run
-        event = Event(
-            tenant=run.tenant,
-            run_id=run.id,
-            step=step,
-            n=event_number(run.job, kind),
-            kind=kind,
-            at=self._executor.clock.now(),
-            data=data,
-        )
-        self._events.append(event)
-        self._executor.on_event(event)
-
-    def _caller_of(self, work: Work) -> Caller:
-        executor = self._executor
+    def _caller(self, work: Work) -> Caller:
         context = ToolContext(
             tenant=work.task.tenant,
             task_id=work.task.id,
@@ -413,48 +73,17 @@ class _Walk:
             requester_email=work.task.requester.email,
             language=work.task.language,
             key="",
-            clock=executor.clock,
-            settings=executor.settings,
-            evidence_store=executor.evidence,
-            browser=executor.browser,
+            clock=self.clock,
+            settings=self.settings,
+            evidence_store=self.evidence,
+            browser=self.browser,
         )
         return Caller(
-            toolbox=executor.toolbox,
-            journal=executor.journal,
-            helpdesk=executor.helpdesk,
-            observer=executor.observer,
-            clock=executor.clock,
+            toolbox=self.toolbox,
+            journal=self.journal,
+            helpdesk=self.helpdesk,
+            observer=self.observer,
+            clock=self.clock,
             context=context,
-            on_event=executor.on_event,
+            on_event=self.on_event,
         )
-
-
-def _task_values(task: Task, ticket: Ticket) -> Labelled:
-    """What ``task.`` offers to procedures: only the e-mail address is vouched for by the helpdesk."""
-    directory = Label(integrity=Integrity.DIRECTORY, origins=frozenset({"helpdesk"}), owner=task.requester.email)
-    return Labelled(
-        data={
-            "id": task.id,
-            "ticket_id": task.ticket_id,
-            "subject": ticket.subject,
-            "language": task.language,
-            "requester": {"email": task.requester.email, "name": task.requester.name},
-        },
-        label=UNTRUSTED,
-        parts={("id",): PLAN, ("ticket_id",): PLAN, ("language",): PLAN, ("requester", "email"): directory},
-    )
-
-
-def _plan_text(text: str) -> Labelled:
-    """A rendered reply: the words are the tenant's, and it can go to nobody but the requester."""
-    return Labelled(data=text, label=PLAN)
-
-
-def _matches(wanted: Input, ticket: Ticket) -> list[str]:
-    """The distinct values in the requester's newest words that hold any."""
-    for text in reversed(ticket.own_words()):
-        found = (match.strip() for match in wanted.pattern.findall(text[:MAX_WORDS], timeout=PATTERN_SECONDS))
-        values = list(dict.fromkeys(value for value in found if value))
-        if values:
-            return values
-    return []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +17,7 @@ from service.journal import SqlJournal
 
 SIZES = (20, 100, 400)
 REPEATS = 5
+WARM_UP = 50
 
 
 async def measure(folder: Path) -> tuple[dict[int, float], dict[int, float], dict[int, float]]:
@@ -46,14 +49,15 @@ async def measure(folder: Path) -> tuple[dict[int, float], dict[int, float], dic
 
     await engine.start(job)
     stored: dict[int, float] = {}
-    for steps in (20, *SIZES):
+    for steps in (WARM_UP, *SIZES):
+        before = _bytes(folder)
         for number in range(REPEATS):
-            for kind in ("bare", "settle"):
-                before = _bytes(folder)
-                await engine.enqueue(f"{kind}-{steps}-{number}", ticket_id=f"{kind}-{steps}-{number}")
-                await engine.idle()
-                if kind == "settle":
-                    stored[steps] = (_bytes(folder) - before) / steps
+            await engine.enqueue(f"settle-{steps}-{number}", ticket_id=f"settle-{steps}-{number}")
+            await engine.idle()
+        stored[steps] = (_bytes(folder) - before) / steps / REPEATS
+        for number in range(REPEATS):
+            await engine.enqueue(f"bare-{steps}-{number}", ticket_id=f"bare-{steps}-{number}")
+            await engine.idle()
     await engine.stop()
     database.close()
     fastest: Callable[[str, int], float] = lambda kind, steps: (  # noqa: E731
@@ -67,7 +71,12 @@ async def measure(folder: Path) -> tuple[dict[int, float], dict[int, float], dic
 
 
 def _bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir() if path.suffix != ".db-shm")
+    size = 0
+    for name in ("app.db", "engine.db"):
+        with closing(sqlite3.connect(folder / name)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size += (folder / name).stat().st_size
+    return size
 
 
 def main() -> None:

@@ -20,12 +20,13 @@ from agents import tables
 from agents.claim import Claim
 from agents.clock import Clock
 from agents.evidence import EvidenceStore, put_json
-from agents.executor import Claimed, Ended, Executor, Superseded, Work
+from agents.executor import Executor
 from agents.planner import ProcedureSelector, detect_language
 from agents.policy.approval import ApprovalState
 from agents.runtime.port import Engine, Runtime
 from agents.task import Run, Task, TaskState
 from agents.ticket import Helpdesk, Ticket, TicketStatus
+from agents.work import Claimed, Ended, Superseded, Work
 from billing import (
     ContractNotInForce,
     SignedContract,

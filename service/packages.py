@@ -1,4 +1,4 @@
-"""Whose packages ``agents``, ``billing``, ``evaluators`` and ``service`` are: others install packages of these names too."""
+"""Whose packages ``agents``, ``billing``, ``evaluators`` and ``service`` are: others use these names too."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from agents.evidence import FileEvidenceStore
 from billing import Contract, load_contract
 from service.clock import OffsetClock
 from service.database import Database
-from service.deployment import SETTINGS, STATE, State, find_deployment, make_state, open_state
+from service.deployment import MARK, SETTINGS, STATE, State, find_deployment, make_state, open_state
 from service.errors import NoState
 from service.settings import Settings, load_settings
 
@@ -84,7 +84,7 @@ def state_to_work_on(deployment: Path | None, state: Path | None) -> State:
         NoDeployment: no deployment is named, and none is here.
         NoState: the state folder belongs to another deployment.
     """
-    if deployment is None and state is not None and state.is_dir():
+    if deployment is None and state is not None and (state / MARK).is_file():
         return open_state(state)
     folder, usual = find_deployment(deployment, Path.cwd())
     made = make_state(state or usual, folder)

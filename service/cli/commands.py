@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -60,7 +60,7 @@ class Commands(TyperGroup):
             refuse(str(error))
 
 
-def refuse(message: str) -> None:
+def refuse(message: str) -> NoReturn:
     """End the command with a message on stderr and the exit code `REFUSED`."""
     typer.echo(message, err=True)
     raise typer.Exit(REFUSED)

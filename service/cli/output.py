@@ -1,4 +1,4 @@
-"""How commands print: tables and lines for people, JSON for programs. What strangers wrote is shown as text, never run."""
+"""How commands print: tables and lines for people, JSON for programs. What strangers wrote stays mere text."""
 
 from __future__ import annotations
 

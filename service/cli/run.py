@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,7 @@ import typer
 
 from agents import tables
 from agents.policy.approval import ApprovalState
+from agents.task import TaskState
 from agents.ticket import Ticket
 from agents.tools.browser import find_chromium
 from billing.contract_store import kept_contracts
@@ -51,27 +52,35 @@ def run(
     intake = read_tickets(file, requester=requester)
     place = state_to_work_on(deployment, state)
     browser = not no_browser and _browser_found()
-    lines, problems, hints = asyncio.run(_work(place, intake.tickets, browser=browser, quiet=as_json))
-    problems = [*intake.problems, *problems]
+    worked = asyncio.run(_work(place, intake.tickets, browser=browser, quiet=as_json)) if intake.tickets else Worked()
+    problems = [*intake.problems, *worked.problems]
     if as_json:
-        print_json({"tickets": lines, "problems": [asdict(problem) for problem in problems], "hints": hints})
+        listed = [asdict(problem) for problem in problems]
+        print_json({"tickets": worked.tickets, "problems": listed, "hints": worked.hints})
     else:
-        if lines:
-            print_tickets(lines, lines[0].outcome.currency if lines[0].outcome else "USD")
+        if worked.tickets:
+            print_tickets(worked.tickets, worked.currency)
         else:
             say(f"No ticket was taken from {file}.")
         _print_problems(problems)
-        say(*hints)
+        say(*worked.hints)
     if any(not problem.kept for problem in problems):
         raise typer.Exit(1)
 
 
-async def _work(
-    state: State, tickets: Sequence[NewTicket], *, browser: bool, quiet: bool
-) -> tuple[list[TicketLine], list[RowProblem], list[str]]:
-    """The tickets' lines, what could not be done, and what to do next."""
-    if not tickets:
-        return [], [], []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worked:
+    """What came of the tickets."""
+
+    tickets: list[TicketLine] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
+    """What could not be done."""
+    hints: list[str] = field(default_factory=list)
+    """What to do next."""
+    currency: str = ""
+
+
+async def _work(state: State, tickets: Sequence[NewTicket], *, browser: bool, quiet: bool) -> Worked:
     problems: list[RowProblem] = []
     async with running(state, browser=browser, progress=silent if quiet else tell) as run:
         await run.settlement.settle_due()
@@ -83,13 +92,14 @@ async def _work(
         await run.desk.idle()
         await run.settlement.settle_due()
         standing = [await run.helpdesk.get(ticket.id) for ticket in tickets]
-        deployment = run.deployment
-        lines = ticket_lines(run.database, deployment.settings.tenant, deployment.contract.currency, standing)
+        tenant, currency = run.deployment.settings.tenant, run.deployment.contract.currency
+        lines = ticket_lines(run.database, tenant, currency, standing)
         for line in lines:
-            if line.task_state == "open":
+            if line.task_state == TaskState.OPEN:
                 message = f"{line.ticket} was not finished; see the messages above, then run the same command again"
                 problems.append(RowProblem(row=0, message=message))
-        return lines, problems, _hints(run, {ticket.id for ticket in tickets})
+        hints = _hints(run, {ticket.id for ticket in tickets})
+    return Worked(tickets=lines, problems=problems, hints=hints, currency=currency)
 
 
 def _same(standing: Ticket, new: NewTicket) -> bool:

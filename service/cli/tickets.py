@@ -27,32 +27,19 @@ def tickets(state: StateOption = None, as_json: AsJson = False) -> None:
 
 
 def print_tickets(lines: Sequence[TicketLine], currency: str) -> None:
-    """The table of tickets."""
+    """The table of tickets; ``currency`` is that of tickets without an outcome."""
     print_table(
         ("Ticket", "Lang", "What happened", "Verdict", "Evidence class", "Charge>", "or why none"),
-        [
-            (
-                line.ticket,
-                line.language,
-                line.happened,
-                line.verdict or "-",
-                (line.outcome.evidence_class if line.outcome else None) or "-",
-                money(
-                    line.outcome.amount_minor if line.outcome else 0,
-                    line.outcome.currency if line.outcome else currency,
-                ),
-                _why_none(line),
-            )
-            for line in lines
-        ],
+        [_row(line, currency) for line in lines],
         empty="There are no tickets yet; `settle run FILE` works on those in a file.",
     )
 
 
-def _why_none(line: TicketLine) -> str:
+def _row(line: TicketLine, currency: str) -> tuple[str, ...]:
     outcome = line.outcome
+    begun = (line.ticket, line.language or "-", line.happened, line.verdict or "-")
     if outcome is None:
-        return "under way"
-    if outcome.amount_minor:
-        return ""
-    return f"{outcome.state}: {outcome.reason}" if outcome.reason else outcome.state
+        return (*begun, "-", money(0, currency), "under way")
+    reason = f"{outcome.state}: {outcome.reason}" if outcome.reason else outcome.state
+    charge = money(outcome.amount_minor, outcome.currency)
+    return (*begun, outcome.evidence_class or "-", charge, "" if outcome.amount_minor else reason)

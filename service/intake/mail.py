@@ -12,6 +12,7 @@ import mailbox
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import mktime_tz, parsedate_tz
 from pathlib import Path
@@ -148,7 +149,7 @@ def _read(number: int, data: bytes) -> _Mail | RowProblem:
 
 
 def _mail(number: int, message: EmailMessage, raw: dict[str, str]) -> _Mail:
-    addresses = getattr(message.get("From"), "addresses", ())
+    addresses: tuple[Address, ...] = getattr(message.get("From"), "addresses", ())
     sender = addresses[0] if len(addresses) == 1 else None
     ids = _MESSAGE_ID.findall(raw.get("message-id", ""))
     answered = _MESSAGE_ID.findall(raw.get("in-reply-to", ""))

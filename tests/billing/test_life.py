@@ -17,7 +17,7 @@ from agents.claim import Claim
 from billing import ledger
 from billing.errors import IllegalTransition, NotDue, OutcomeNotFound
 from billing.invoice import invoices, issue, periods_to_invoice
-from billing.outcome import find_outcome, settle
+from billing.outcome import find_outcome
 from billing.periods import month_of
 from billing.pricing import Billable, rate
 from billing.reconcile import reconcile
@@ -27,19 +27,22 @@ from billing.transitions import is_legal
 from evaluators.verdict import Finding
 from tests.billing.books import DAY, HOUR, START, TENANT, Books, claim, contract, looked
 
-NUMBERS = st.integers(0, 9)
+NUMBERS = st.integers(0, 4)
+FATES = ["settles", "settles", "returns early", "falls", "returns late"]
+CALLS = ["claim", "judge", "reject", "spam", "settle", "return", "thanks", "another ticket", "look again"]
 AGO = st.sampled_from([timedelta(0), HOUR, 4 * DAY, 20 * DAY])
 TERMS = contract().verify()
 
 
 class Life(RuleBasedStateMachine):
-    """Ten claims about two orders, of two outcome types, a clock, and every call there is."""
+    """Claims about three orders, of two outcome types, a clock, and every call there is."""
 
     @initialize()
     def open(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.books = Books(self.folder)
         self.now: datetime = START
+        self.orders: list[int] = []
         self.made: dict[int, datetime] = {}
 
     def teardown(self) -> None:
@@ -48,106 +51,95 @@ class Life(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def about(self, n: int) -> Claim:
-        kind = "order_status_told" if n == 9 else "refund_issued"
-        at = self.made.setdefault(n, self.now)
-        return claim(n, subject=f"order:{n % 2}", outcome_type=kind, made_at=at)
+        if n == len(self.orders):
+            self.orders.append(0)
+        order = self.orders[n]
+        kind = "order_status_told" if n % 5 == 4 else "refund_issued"
+        return claim(n, subject=f"order:{order}", outcome_type=kind, made_at=self.made.setdefault(n, self.now))
+
+    @rule(order=st.integers(0, 2), fate=st.sampled_from(FATES))
+    def a_whole_life(self, order: int, fate: str) -> None:
+        """A new claim, from its beginning to settlement or one of its other ends."""
+        n = len(self.orders)
+        self.orders.append(order)
+        self._claim(n)
+        self._judge(n)
+        self.now += HOUR
+        if fate == "returns early":
+            self._return(n, self.now)
+        self.now += 80 * HOUR
+        self._settle(n, Finding.FAILED if fate == "falls" else Finding.PASSED)
+        if fate == "returns late":
+            self._return(n, self.now)
+
+    @rule(back=NUMBERS, twice=st.booleans())
+    def the_month_ends(self, back: int, twice: bool) -> None:
+        """It is invoiced; then the requester of one of the last claims comes back."""
+        self.now = month_of(self.now, "Europe/Berlin").end
+        with self.books.write() as session:
+            waiting = periods_to_invoice(session, tenant=TENANT, signed_contract=contract(), now=self.now)
+            for period in waiting * (2 if twice else 1):
+                issue(session, tenant=TENANT, signed_contract=contract(), period=period, now=self.now)
+        self._return(len(self.orders) - 1 - back, self.now)
 
     @rule(hours=st.sampled_from([1, 30, 80, 200, 800]))
     def time_passes(self, hours: int) -> None:
         self.now += hours * HOUR
 
-    @rule(n=NUMBERS, fate=st.sampled_from(["returns early", "falls", "settles", "returns late", "returns invoiced"]))
-    def a_whole_life(self, n: int, fate: str) -> None:
-        self.claimed(n)
-        self.judged(n, True, ())
-        self.now += HOUR
-        if fate == "returns early":
-            self.comes_back(n, timedelta(0))
-        self.now += 80 * HOUR
-        self.settlement(n, Finding.FAILED if fate == "falls" else Finding.PASSED)
-        if fate == "returns invoiced":
-            self.the_month_ends(twice=False)
-        if fate.startswith("returns"):
-            self.comes_back(n, timedelta(0))
+    @rule(back=NUMBERS, call=st.sampled_from(CALLS), ago=AGO, finding=st.sampled_from(list(Finding)))
+    def anything_is_called(self, back: int, call: str, ago: timedelta, finding: Finding) -> None:
+        """At any moment, in any order, again and again, with messages that come late."""
+        n, at = max(0, len(self.orders) - 1 - back), self.now - ago
+        match call:
+            case "claim":
+                self._claim(n)
+            case "judge":
+                self._judge(n)
+            case "reject":
+                self._judge(n, finding=Finding.FAILED, evidence_class=None, code="not_theirs")
+            case "spam":
+                self._judge(n, tags=("spam",))
+            case "settle":
+                self._settle(n, finding)
+            case "return":
+                self._return(n, at)
+            case "thanks":
+                with self.books.write() as session:
+                    restart_window(session, tenant=TENANT, ticket_id=f"ticket-{n}", event="requester_message", at=at)
+            case "another ticket":
+                with self.books.write() as session:
+                    subject_reopened(
+                        session,
+                        tenant=TENANT,
+                        requester_email="ada@example.org",
+                        subject=f"order:{back % 3}",
+                        written_at=at,
+                        now=self.now,
+                    )
+            case "look again":
+                with suppress(OutcomeNotFound), self.books.write() as session:
+                    proof_undone(
+                        session,
+                        tenant=TENANT,
+                        outcome_id=f"claim-{n}",
+                        still_stands=looked(finding),
+                        now=self.now,
+                    )
 
-    @rule(twice=st.booleans())
-    def the_month_ends(self, twice: bool) -> None:
-        self.now = month_of(self.now, "Europe/Berlin").end
-        self.months_are_invoiced(twice)
-
-    @rule(n=NUMBERS)
-    def claimed(self, n: int) -> None:
+    def _claim(self, n: int) -> None:
         self.books.claim(self.about(n), now=self.now)
 
-    @rule(
-        n=NUMBERS,
-        passed=st.sampled_from([True, True, True, False]),
-        spam=st.sampled_from([(), (), ("spam",)]),
-    )
-    def judged(self, n: int, passed: bool, spam: tuple[str, ...]) -> None:
-        failed: dict[str, Any] = {"finding": Finding.FAILED, "evidence_class": None, "code": "not_theirs"}
+    def _judge(self, n: int, **changes: Any) -> None:
         with suppress(OutcomeNotFound):
-            self.books.verify(self.about(n), now=self.now, tags=spam, **({} if passed else failed))
+            self.books.verify(self.about(n), now=self.now, **changes)
 
-    @rule(n=NUMBERS, finding=st.sampled_from([Finding.PASSED, Finding.PASSED, *Finding]))
-    def settlement(self, n: int, finding: Finding) -> None:
-        try:
-            with self.books.write() as session:
-                settle(
-                    session,
-                    tenant=TENANT,
-                    outcome_id=f"claim-{n}",
-                    still_stands=looked(finding),
-                    ticket_tags=(),
-                    now=self.now,
-                )
-        except (NotDue, IllegalTransition, OutcomeNotFound):
-            pass
+    def _settle(self, n: int, finding: Finding) -> None:
+        with suppress(NotDue, IllegalTransition, OutcomeNotFound):
+            self.books.settle(f"claim-{n}", now=self.now, finding=finding)
 
-    @rule(n=NUMBERS, ago=AGO)
-    def comes_back(self, n: int, ago: timedelta) -> None:
+    def _return(self, n: int, at: datetime) -> None:
         with self.books.write() as session:
-            requester_returned(session, tenant=TENANT, ticket_id=f"ticket-{n}", written_at=self.now - ago, now=self.now)
-
-    @rule(n=NUMBERS, ago=AGO)
-    def opens_another_ticket(self, n: int, ago: timedelta) -> None:
-        with self.books.write() as session:
-            subject_reopened(
-                session,
-                tenant=TENANT,
-                requester_email="ada@example.org",
-                subject=f"order:{n % 2}",
-                written_at=self.now - ago,
-                now=self.now,
-            )
-
-    @rule(n=NUMBERS, ago=AGO)
-    def says_thanks(self, n: int, ago: timedelta) -> None:
-        with self.books.write() as session:
-            restart_window(
-                session, tenant=TENANT, ticket_id=f"ticket-{n}", event="requester_message", at=self.now - ago
-            )
-
-    @rule(n=NUMBERS, finding=st.sampled_from(list(Finding)))
-    def proof_is_looked_at_again(self, n: int, finding: Finding) -> None:
-        try:
-            with self.books.write() as session:
-                proof_undone(
-                    session,
-                    tenant=TENANT,
-                    outcome_id=f"claim-{n}",
-                    still_stands=looked(finding),
-                    now=self.now,
-                )
-        except OutcomeNotFound:
-            pass
-
-    @rule(twice=st.booleans())
-    def months_are_invoiced(self, twice: bool) -> None:
-        with self.books.write() as session:
-            waiting = periods_to_invoice(session, tenant=TENANT, signed_contract=contract(), now=self.now)
-            for period in waiting * (2 if twice else 1):
-                issue(session, tenant=TENANT, signed_contract=contract(), period=period, now=self.now)
+            requester_returned(session, tenant=TENANT, ticket_id=f"ticket-{n}", written_at=at, now=self.now)
 
     @invariant()
     def the_books_agree(self) -> None:

@@ -1,0 +1,46 @@
+"""One job of a run, and the ways it may end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.claim import Claim
+from agents.planner.plan import Plan
+from agents.task import Run, Task, TaskState
+from agents.ticket import Ticket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One job of a run."""
+
+    task: Task
+    run: Run
+    plan: Plan
+    ticket: Ticket
+    """As it was when the job began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """The agent says the task is resolved."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The run ended without a claim: answered, waiting, or handed off."""
+
+    state: TaskState
+    code: str
+    reason: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Superseded:
+    """The ticket changed while the run was under way: it starts over with the change in view."""
+
+
+End = Claimed | Ended | Superseded
