@@ -172,6 +172,7 @@ class State:
 
 def make_state(folder: Path, deployment: Path, *, demo: bool = False) -> State:
     """Make ``folder`` the state of ``deployment``; an existing one is returned as it is."""
+    folder = folder.absolute()
     mark = folder / MARK
     if mark.is_file():
         return open_state(folder)
@@ -185,6 +186,7 @@ def make_state(folder: Path, deployment: Path, *, demo: bool = False) -> State:
 
 def open_state(folder: Path) -> State:
     """The state in ``folder``; `NoState` if it is not one of Settle's."""
+    folder = folder.absolute()  # the deployment's processes run in another folder, and are told this one
     try:
         data = json.loads((folder / MARK).read_text())
         return State(folder=folder, deployment=Path(data["deployment"]), demo=bool(data["demo"]))

@@ -22,7 +22,6 @@ from agents.errors import AgentsError, InvalidDocument
 from agents.tools.browser import find_chromium
 from agents.tools.browser.session import QUIET
 from service.browser_setup import THREE_WAYS
-from service.database import connect, connect_for_engine
 from service.deployment import SETTINGS, State, load_deployment, open_state
 from service.errors import ServiceError
 from service.packages import OWN_ENVIRONMENT, foreign_packages
@@ -30,6 +29,7 @@ from service.settings import Settings, load_settings
 
 BROWSER_SECONDS = 40
 """How long a browser may take to start and show an empty page."""
+OLDEST_PYTHON = (3, 11)
 _KEY_BYTES = 32
 _SECRET = re.compile(r"\$\{secret\.([A-Za-z0-9_]+)\}")
 _PROCESS = re.compile(r"\$\{process\.([A-Za-z0-9_]+)(?:\.url)?\}")
@@ -56,7 +56,8 @@ def checks(deployment: Path | None = None, state: Path | None = None) -> tuple[F
     if deployment is not None:
         configuration, settings = _configuration(deployment)
         findings.append(configuration)
-        findings.append(_secrets(settings)) if settings is not None else None
+        if settings is not None:
+            findings.append(_secrets(settings))
     if state is not None:
         findings += _state(state, deployment, settings)
     return tuple(findings)
@@ -69,7 +70,7 @@ def healthy(findings: tuple[Finding, ...]) -> bool:
 
 def _python() -> Finding:
     found = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):
+    if sys.version_info[:2] < OLDEST_PYTHON:
         return Finding(name="python", ok=False, detail=found, advice="Settle needs Python 3.11 or newer")
     return Finding(name="python", ok=True, detail=f"{found}, {sys.prefix}")
 
@@ -219,7 +220,7 @@ def _migrated(url: str) -> Finding:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     scripts = ScriptDirectory.from_config(config)
     known, head = {script.revision for script in scripts.walk_revisions()}, scripts.get_current_head()
-    engine = connect(url)
+    engine = sa.create_engine(url)
     try:
         with engine.connect() as connection:
             revision = MigrationContext.configure(connection).get_current_revision()
@@ -236,11 +237,11 @@ def _migrated(url: str) -> Finding:
 
 
 def _reached(url: str) -> Finding:
-    engine = connect_for_engine(url)
+    engine = sa.create_engine(url)
     try:
-        with engine.connect() as connection:
-            connection.execute(sa.text("SELECT 1"))
-        return Finding(name="engine database", ok=True, detail=engine.url.render_as_string(hide_password=True))
+        tables = sa.inspect(engine).get_table_names()
+        shown = engine.url.render_as_string(hide_password=True)
+        return Finding(name="engine database", ok=True, detail=f"{shown}, {len(tables)} tables")
     finally:
         engine.dispose()
 

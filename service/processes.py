@@ -25,8 +25,8 @@ class Processes:
     def __init__(self, wanted: tuple[ProcessSettings, ...], *, deployment: Path, state: Path, secrets: Secrets) -> None:
         """``secrets`` that are made up reach the processes as environment variables."""
         self._wanted = wanted
-        self._deployment = deployment
-        self._state = state
+        self._deployment = deployment.resolve()
+        self._state = state.resolve()
         self._secrets = secrets
         self._running: list[subprocess.Popen[str]] = []
         self.urls: Mapping[str, str] = {}

@@ -43,8 +43,8 @@ def approve(
     answered = approval.state is not ApprovalState.PENDING
     if answered and reject is not (approval.state is ApprovalState.REJECTED):
         refuse(f"{id} was answered before by {approval.decided_by}: {approval.state.value}; an answer stands")
-    if answered:
-        say(f"{id} was answered before by {approval.decided_by}: {approval.state.value}.") if not as_json else None
+    if answered and not as_json:
+        say(f"{id} was answered before by {approval.decided_by}: {approval.state.value}.")
     browser = not no_browser and find_chromium() is not None
     who = by or _user()
     line = asyncio.run(_answer(place, approval, approved=not reject, by=who, note=note, browser=browser, quiet=as_json))

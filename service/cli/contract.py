@@ -38,9 +38,10 @@ def contract() -> None:
 
 
 @app.command()
-def show(state: StateOption = None, as_json: AsJson = False) -> None:
+def show(deployment: DeploymentOption = None, state: StateOption = None, as_json: AsJson = False) -> None:
     """Show the deployment's contract, and who has signed it."""
-    with open_books(state) as books:
+    place = state_to_work_on(deployment, state)
+    with open_books(place.folder) as books:
         signed = _kept(books) or _half_signed(books)
         terms, document = books.contract, books.contract_source.data
         unsigned = draft(books.contract_source, evaluator_key="", in_force_from=books.clock.now())
@@ -61,7 +62,7 @@ def show(state: StateOption = None, as_json: AsJson = False) -> None:
         ],
     )
     _say_terms(terms)
-    _say_signatures(signed)
+    _say_signatures(signed, place)
 
 
 @app.command()
@@ -94,7 +95,7 @@ def sign(
     if as_json:
         print_json({"kept": kept, "signed": signed})
         return
-    _say_signatures(signed)
+    _say_signatures(signed, place)
     other = Side.CUSTOMER if side is Side.VENDOR else Side.VENDOR
     if not kept:
         say(f"The {other.value} has to sign too: settle contract sign --as {other.value}{state_option(place)}")
@@ -136,7 +137,7 @@ def _refuse_changed(standing: SignedContract, books: Books) -> None:
         refuse(f"other terms are signed as {standing.reference}; give the changed contract a new version, then sign it")
     if standing.evaluator_key != unsigned.evaluator_key:
         refuse(
-            f"{standing.reference} names the evaluators' key {key_fingerprint(standing.evaluator_key)}, this state's is "
+            f"{standing.reference} names the evaluators' key {key_fingerprint(standing.evaluator_key)}, this state has "
             f"{key_fingerprint(unsigned.evaluator_key)}; give the contract a new version, then sign it"
         )
 
@@ -153,7 +154,7 @@ def _key(state: State, side: Side, file: Path | None) -> SigningKey:
         refuse(f"{file} cannot be used as a key: {error}")
     if side is Side.VENDOR and key.public_key != state.key(side.value).public_key:
         refuse(
-            f"the vendor's key also signs bundles, and is read from {own}; put it there (mode 0600), then sign without --key"
+            f"bundles are signed with the vendor's key in {own}; put yours there (mode 0600), then sign without --key"
         )
     return key
 
@@ -168,9 +169,10 @@ def _say_terms(terms: Contract) -> None:
     )
 
 
-def _say_signatures(signed: SignedContract | None) -> None:
+def _say_signatures(signed: SignedContract | None, state: State) -> None:
     if signed is None:
-        say("Not signed: nothing is charged. Sign with: settle contract sign --as vendor, then --as customer")
+        option = state_option(state)
+        say(f"Not signed: nothing is charged. Sign with: settle contract sign --as vendor{option}, then --as customer")
         return
     rows: list[tuple[Any, ...]] = [
         (role, *_signature(signature)) for role, signature in (("vendor", signed.vendor), ("customer", signed.customer))

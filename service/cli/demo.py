@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -115,6 +116,7 @@ async def _demo(folder: Path, *, browser: bool) -> int:
 def _closing(console: Console, folder: Path, report: Path, end: Ending, ready: float) -> None:
     for problem in end.problems:
         console.print(f"[red]{problem}[/]", highlight=False)
+    settle = _command()
     agree = "agree to the cent" if not end.problems and end.charged == end.ledger == end.invoiced else "DIFFER"
 
     def say(text: str) -> None:
@@ -123,17 +125,26 @@ def _closing(console: Console, folder: Path, report: Path, end: Ending, ready: f
     say(f"Outcomes {end.charged} = ledger {end.ledger} = invoices less credit notes {end.invoiced}: they {agree}.")
     say(f"\nReport   {report}")
     for bundle in end.bundles:
-        say(f"Bundle   {bundle}  (settle verify-invoice {bundle})")
+        say(f"Bundle   {bundle}  ({settle} verify-invoice {bundle})")
     say("\nNow put the promises to the test:")
-    say("  settle demo lie      a lying agent claims a refund: 0.00, and why")
-    say("  settle demo reopen   the customer reopens: reversal and credit note")
-    say("  settle demo tamper   one byte of the evidence changed: verification names it")
-    say("  settle demo crash    the demo killed with SIGKILL and started again: the same cents")
+    say(f"  {settle} demo lie      a lying agent claims a refund: 0.00, and why")
+    say(f"  {settle} demo reopen   the customer reopens: reversal and credit note")
+    say(f"  {settle} demo tamper   one byte of the evidence changed: verification names it")
+    say(f"  {settle} demo crash    the demo killed with SIGKILL and started again: the same cents")
     set_up = os.environ.get("SETTLE_SETUP_SECONDS")
     total = time.monotonic() - STARTED
     cold = f"cold start {float(set_up) + ready:.0f} s (set-up {set_up} s), " if set_up else ""
     say(f"\nTime     {cold}warm start {ready:.1f} s, whole demo {total:.0f} s")
     say(f"Disk     {_megabytes(Path(sys.prefix))} MB of Python environment, {_megabytes(folder)} MB of state")
+
+
+def _command() -> str:
+    """How to call this very ``settle`` from here."""
+    own = Path(sys.prefix) / "bin" / "settle"
+    found = shutil.which("settle")
+    if not own.exists() or (found and Path(found).resolve() == own.resolve()):
+        return "settle"
+    return str(own.relative_to(Path.cwd())) if own.is_relative_to(Path.cwd()) else str(own)
 
 
 def _with_browser(console: Console, wanted: bool) -> bool:

@@ -96,7 +96,7 @@ def _show(invoice: Invoice, notes: list[CreditNote], bundle: str, *, as_json: bo
         return
     say(
         f"Invoice {invoice.number} of {invoice.vendor} to {invoice.customer}, order {invoice.purchase_order}",
-        f"{invoice.period} ({invoice.timezone}) under {invoice.contract}, issued {invoice.issued_at:%Y-%m-%d %H:%M} UTC",
+        f"{invoice.period} ({invoice.timezone}), under {invoice.contract}, issued {invoice.issued_at:%Y-%m-%d}",
     )
     print_table(
         ("Line>", "Outcome", "Evidence class", "Quantity>", "Unit>", "Amount>"),

@@ -132,9 +132,7 @@ def _print_verdict(verdict: Verdict) -> None:
 def _print_outcome(outcome: Outcome) -> None:
     price = f", {outcome.price}" if outcome.price else ""
     invoice = f", on {outcome.invoice}" if outcome.invoice else ""
-    say(
-        f"Outcome {outcome.outcome_type}, {outcome.subject}: {outcome.state.value} ({outcome.code}){price}{invoice}"
-    )
+    say(f"Outcome {outcome.outcome_type}, {outcome.subject}: {outcome.state.value} ({outcome.code}){price}{invoice}")
     rows = [(f"{step.at:%Y-%m-%d %H:%M:%S}", step.before or "-", step.after, step.code) for step in outcome.history]
     print_table(("Time (UTC)", "From", "To", "Reason"), rows)
 
