@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 STARTED = time.monotonic()
 
 demo_app = typer.Typer(
-    help="Do the main job on the retail example: 31 tickets, a real back office, one invoice.", invoke_without_command=True
+    help="Do the main job on the retail example: 31 tickets, a real back office, one invoice.",
+    invoke_without_command=True,
 )
 StateOption = Annotated[Path, typer.Option("--state", help="Where the demo keeps its state.")]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Change things through the API instead of the pages.")]
@@ -48,7 +49,11 @@ def reopen(context: typer.Context) -> None:
     """The customer reopens: reversal and credit note."""
     from service.demo import beats
 
-    _beat(context, "reopen", lambda folder, console, browser: asyncio.run(beats.reopen(folder, console, browser=browser)))
+    _beat(
+        context,
+        "reopen",
+        lambda folder, console, browser: asyncio.run(beats.reopen(folder, console, browser=browser)),
+    )
 
 
 @demo_app.command()
@@ -160,7 +165,7 @@ def _with_browser(console: Console, wanted: bool) -> bool:
             console.print("Or run the demo without one: settle demo --no-browser")
             raise typer.Exit(2) from None
         return True
-    console.print("[yellow]Without a browser: changes go through the back office's API, and there are no screenshots.[/]")
+    console.print("[yellow]Without a browser: changes go through the back office's API; there are no screenshots.[/]")
     return False
 
 

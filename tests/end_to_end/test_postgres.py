@@ -25,9 +25,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.long
-def test_the_slice_on_postgres_ends_as_on_sqlite(
-    server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_slice_on_postgres_ends_as_on_sqlite(server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(tmp_path / "sqlite", browser=False)
     wanted = traces(tmp_path / "sqlite")
 
@@ -43,7 +41,8 @@ def test_the_slice_on_postgres_ends_as_on_sqlite(
     lines = outcome_lines(database, "acme", "USD")
     found = tuple((one.ticket, one.outcome_type, one.state, one.reason, one.amount_minor) for one in lines)
     assert found == wanted.outcomes
-    for statement in ("UPDATE billing_entries SET seq = 9", "DELETE FROM billing_postings", "TRUNCATE billing_invoices"):
+    changes = ("UPDATE billing_entries SET seq = 9", "DELETE FROM billing_postings", "TRUNCATE billing_invoices")
+    for statement in changes:
         with database.engine.connect() as connection, pytest.raises(sa.exc.DBAPIError, match="append-only"):
             connection.exec_driver_sql(statement)
     database.close()
