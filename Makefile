@@ -7,7 +7,8 @@ ENV := PIP_DISABLE_PIP_VERSION_CHECK=1
 .PHONY: demo test test-long bench lint format lock clean
 
 demo: .venv/run.stamp
-	@$(BIN)/settle demo $(ARGS)
+	@SETTLE_SETUP_SECONDS=$$(cat .venv/setup-seconds 2>/dev/null); export SETTLE_SETUP_SECONDS; \
+		rm -f .venv/setup-seconds; $(BIN)/settle demo $(ARGS)
 
 test: .venv/test.stamp
 	@$(BIN)/python -m service.browser_setup
@@ -31,12 +32,13 @@ bench: .venv/test.stamp
 	$(BIN)/python -m benchmarks
 
 .venv/run.stamp: requirements.lock pyproject.toml
-	@date +%s > .settle-setup-started
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Settle needs Python 3.11 or newer: make PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@date +%s > .venv/setup-started
 	@echo "Installing the locked dependencies into .venv (once) ..."
 	@$(ENV) $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@$(ENV) $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo $$(( $$(date +%s) - $$(cat .venv/setup-started) )) > .venv/setup-seconds
 	@touch $@
 
 .venv/test.stamp: requirements-test.lock .venv/run.stamp

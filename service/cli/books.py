@@ -82,12 +82,15 @@ def state_to_work_on(deployment: Path | None, state: Path | None) -> State:
 
     Raises:
         NoDeployment: no deployment is named, and none is here.
-        NoState: the state folder belongs to another deployment.
+        NoState: the state folder belongs to another deployment, or cannot be made.
     """
     if deployment is None and state is not None and (state / MARK).is_file():
         return open_state(state)
     folder, usual = find_deployment(deployment, Path.cwd())
-    made = make_state(state or usual, folder)
+    try:
+        made = make_state(state or usual, folder)
+    except OSError as error:
+        raise NoState(f"{state or usual} cannot be made: {error.strerror}; name another folder with --state") from None
     if made.deployment != folder.resolve():
         raise NoState(
             f"{made.folder} is the state of {made.deployment}, not of {folder.resolve()}; "
