@@ -33,12 +33,12 @@ bench: .venv/test.stamp
 
 .venv/run.stamp: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Settle needs Python 3.11 or newer: make PYTHON=python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@date +%s > .venv/setup-started
 	@echo "Installing the locked dependencies into .venv (once) ..."
-	@$(ENV) $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	@$(ENV) $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	@echo $$(( $$(date +%s) - $$(cat .venv/setup-started) )) > .venv/setup-seconds
+	@set -e; started=$$(date +%s); export $(ENV); \
+		test -x $(BIN)/python || $(PYTHON) -m venv .venv; \
+		$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; \
+		$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .; \
+		echo $$(( $$(date +%s) - started )) > .venv/setup-seconds
 	@touch $@
 
 .venv/test.stamp: requirements-test.lock .venv/run.stamp

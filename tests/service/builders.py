@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+PYTHON = sys.executable
 RETAIL = ROOT / "examples" / "retail"
 
 
@@ -33,7 +34,7 @@ def settle(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``settle`` to its end, in ``cwd``; ``path`` is searched for packages first."""
     return subprocess.run(
-        [sys.executable, "-m", "service.cli", *map(str, arguments)],
+        [PYTHON, "-m", "service.cli", *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONUTF8": "1", **environment},
         capture_output=True,

@@ -174,7 +174,8 @@ def test_a_browser_that_is_there_is_used(tmp_path: Path) -> None:
 
 def test_playwright_is_asked_first(tmp_path: Path) -> None:
     target = tmp_path / "downloads" / "chromium-1" / "chrome-linux" / "chrome"
-    script = f"/bin/mkdir -p {target.parent}\n/bin/cp {program(tmp_path / 'made', 'exit 0')} {target}\necho $@ > {tmp_path}/args"
+    made = program(tmp_path / "made", "exit 0")
+    script = f"/bin/mkdir -p {target.parent}\n/bin/cp {made} {target}\necho $@ > {tmp_path}/args"
     program(tmp_path / "venv" / "python", script)
     said: list[str] = []
     assert ensure_browser(said.append) == target
