@@ -84,7 +84,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     if not cells and empty:
         say(empty)
         return
-    table = Table(title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     for column in columns:
         name = column.removesuffix(">")
         table.add_column(Text(name), justify="right" if column != name else "left", overflow="fold")

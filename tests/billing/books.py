@@ -215,6 +215,7 @@ class Books:
 
 def _by_hand(connection: Any, _: Any) -> None:
     connection.isolation_level = None
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def _begin_immediate(connection: Any) -> None:

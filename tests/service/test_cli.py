@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,8 +80,6 @@ class TestHelp:
             "try:\n    main()\nexcept SystemExit:\n    print('modules:', *sorted(sys.modules))\n"
         )
         (tmp_path / "main.py").write_text(script)
-        import subprocess
-
         done = subprocess.run(
             [sys.executable, "main.py"],
             cwd=tmp_path,
@@ -152,8 +152,6 @@ class TestErrors:
             command("tickets", "--state", tmp_path)
 
     def test_a_state_in_use(self, tmp_path: Path) -> None:
-        import asyncio
-
         deployment = deployment_in(tmp_path)
         (deployment / "settle.toml").write_text((deployment / "settle.toml").read_text().replace("durable", "inline"))
         file = write_tickets(tmp_path / "a.jsonl", *example_tickets("T-1001"))
@@ -227,66 +225,71 @@ class TestContract:
         assert "a key each" in result.stderr
 
 
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    deployment = deployment_in(tmp_path_factory.mktemp("day"))
+    sign(deployment)
+    return deployment
+
+
+@pytest.fixture(scope="module")
+def first(deployment: Path) -> Any:
+    """The report on a file with three sound tickets, three odd ones, and two rows that are refused."""
+    emma = {"email": "emma.collins@example.com"}
+    file = write_tickets(
+        deployment.parent / "tickets.jsonl",
+        *example_tickets("T-1001", "T-1008", "T-1002"),
+        {"id": "empty", "requester": emma, "messages": [""]},
+        {"id": "long", "requester": emma, "text": "boats " * 200_000},
+        {
+            "id": "odd",
+            **emma,
+            "subject": "\x1b[31mHello\x00",
+            "text": "[bold]\ud800\x07 I want a boat.\u202e",
+        },
+        {"id": "nobody", "text": "Where is my order 11874?"},
+        "{broken",
+    )
+    done = settle("run", file, "--no-browser", "--json", cwd=deployment)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def approved(first: Any, deployment: Path) -> str:
+    """The table after the approval that one ticket waited for."""
+    (approval,) = data("approvals", "--state", deployment / ".settle")
+    assert approval["ticket_id"] == "T-1008"
+    done = settle("approve", approval["id"], "--by", "Ada", "--note", "seen", "--no-browser", cwd=deployment)
+    assert done.returncode == 0, done.stderr
+    assert "done: back_office.refund" in done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def settled(approved: str, deployment: Path) -> str:
+    """What is printed when a file comes in after the settlement windows."""
+    text = deployment.parent / "mail.txt"
+    text.write_text("Wholesale?\n\nDo you sell to hotels?\n")
+    with later(deployment / ".settle", 4):
+        done = settle("run", text, "--from", "Mia@Example.com", "--no-browser", cwd=deployment)
+    assert done.returncode == 0, done.stderr
+    assert "T-1001      settled" in done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def bundle(settled: str, deployment: Path) -> Path:
+    """The bundle of the month's invoice."""
+    with later(deployment / ".settle", 40):
+        result = command("invoice", "--close", "--state", deployment / ".settle")
+    assert "Issued: INV-0001" in result.stdout
+    return deployment / ".settle" / "invoices" / "INV-0001"
+
+
 class TestDay:
     """A file of tickets from the first word to the invoice, in processes of their own."""
-
-    @pytest.fixture(scope="class")
-    def deployment(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        deployment = deployment_in(tmp_path_factory.mktemp("day"))
-        sign(deployment)
-        return deployment
-
-    @pytest.fixture(scope="class")
-    def first(self, deployment: Path) -> Any:
-        """The report on a file with three sound tickets, three odd ones, and two rows that are refused."""
-        emma = {"email": "emma.collins@example.com"}
-        file = write_tickets(
-            deployment.parent / "tickets.jsonl",
-            *example_tickets("T-1001", "T-1008", "T-1002"),
-            {"id": "empty", "requester": emma, "messages": [""]},
-            {"id": "long", "requester": emma, "text": "words " * 200_000},
-            {
-                "id": "odd",
-                **emma,
-                "subject": "\x1b[31mHello\x00",
-                "text": "[bold]\ud800\x07 I want to buy a boat.\u202e",
-            },
-            {"id": "nobody", "text": "Where is my order 11874?"},
-            "{broken",
-        )
-        done = settle("run", file, "--no-browser", "--json", cwd=deployment)
-        assert done.returncode == 1, done.stderr
-        assert done.stderr == ""
-        return json.loads(done.stdout)
-
-    @pytest.fixture(scope="class")
-    def approved(self, first: Any, deployment: Path) -> str:
-        """The table after the approval that one ticket waited for."""
-        (approval,) = data("approvals", "--state", deployment / ".settle")
-        assert approval["ticket_id"] == "T-1008"
-        done = settle("approve", approval["id"], "--by", "Ada", "--note", "seen", "--no-browser", cwd=deployment)
-        assert done.returncode == 0, done.stderr
-        assert "done: back_office.refund" in done.stderr
-        return done.stdout
-
-    @pytest.fixture(scope="class")
-    def settled(self, approved: str, deployment: Path) -> str:
-        """What is printed when a file comes in after the settlement windows."""
-        text = deployment.parent / "mail.txt"
-        text.write_text("Wholesale?\n\nDo you sell to hotels?\n")
-        with later(deployment / ".settle", 4):
-            done = settle("run", text, "--from", "Mia@Example.com", "--no-browser", cwd=deployment)
-        assert done.returncode == 0, done.stderr
-        assert "T-1001      settled" in done.stderr
-        return done.stdout
-
-    @pytest.fixture(scope="class")
-    def bundle(self, settled: str, deployment: Path) -> Path:
-        """The bundle of the month's invoice."""
-        with later(deployment / ".settle", 40):
-            result = command("invoice", "--close", "--state", deployment / ".settle")
-        assert "Issued: INV-0001" in result.stdout
-        return deployment / ".settle" / "invoices" / "INV-0001"
 
     def test_sound_rows_are_worked_on_and_the_others_listed(self, first: Any) -> None:
         ends = {line["ticket"]: line["outcome"] and line["outcome"]["state"] for line in first["tickets"]}
@@ -329,7 +332,7 @@ class TestDay:
         for name in ("tickets", "outcomes"):
             table = command(name, "--state", deployment / ".settle").stdout
             assert "…" not in table
-            assert all(line["ticket"] in table for line in data("tickets", "--state", deployment / ".settle"))
+            assert all(line["ticket"] in table for line in data(name, "--state", deployment / ".settle"))
         assert "Charged now: 2.27 USD" in command("outcomes", "--state", deployment / ".settle").stdout
 
     def test_nothing_that_strangers_write_reaches_the_terminal_raw(self, settled: str, deployment: Path) -> None:
