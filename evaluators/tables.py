@@ -86,4 +86,3 @@ def verdict_of_claim(session: Session, tenant: str, claim_id: str) -> Verdict | 
     found = select(VerdictRow).where(VerdictRow.tenant == tenant, VerdictRow.claim_id == claim_id)
     row = session.exec(found).one_or_none()
     return None if row is None else Verdict.model_validate(row.record)
-

@@ -1,6 +1,6 @@
 """A deployment: the folder that a support team writes, loaded and checked as a whole, and the state beside it.
 
-    settle.toml  contracts/  procedures/  replies/NAME.LANG.md  tools/      and its state in .settle/
+settle.toml  contracts/  procedures/  replies/NAME.LANG.md  tools/      and its state in .settle/
 """
 
 from __future__ import annotations
@@ -209,4 +209,3 @@ def find_deployment(named: Path | None, folder: Path) -> tuple[Path, Path]:
     if (folder / STATE / MARK).is_file():
         return open_state(folder / STATE).deployment, folder / STATE
     raise NoDeployment(f"there is no {SETTINGS} in {folder}; name a deployment folder with --deployment")
-

@@ -277,9 +277,7 @@ class Desk:
         name = self._deployment.contract.contract
         try:
             with self._database.transaction() as session:
-                return contract_in_force(
-                    session, tenant=self._tenant, contract=name, ticket_opened_at=ticket.opened_at
-                )
+                return contract_in_force(session, tenant=self._tenant, contract=name, ticket_opened_at=ticket.opened_at)
         except ContractNotInForce:
             return None
 

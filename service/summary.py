@@ -79,10 +79,7 @@ def ticket_lines(database: Database, tenant: str, currency: str, tickets: Iterab
     lines = {line.ticket: line for line in outcome_lines(database, tenant, currency)}
     with database.transaction() as session:
         tasks = {task.ticket_id: task for task in tables.tasks(session, tenant)}
-        verdicts = {
-            task.ticket_id: verdict_of_claim(session, tenant, f"{task.id}:claim")
-            for task in tasks.values()
-        }
+        verdicts = {task.ticket_id: verdict_of_claim(session, tenant, f"{task.id}:claim") for task in tasks.values()}
     rows = []
     for ticket in tickets:
         task, verdict = tasks.get(ticket.id), verdicts.get(ticket.id)
