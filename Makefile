@@ -16,7 +16,8 @@ test: .venv/test.stamp
 	$(BIN)/pytest
 
 test-long: .venv/test.stamp
-	$(BIN)/pytest -m long --timeout 3600
+	$(BIN)/pytest -m long --timeout 14400
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/agents tests/evaluators tests/billing --timeout 3600
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

@@ -229,6 +229,12 @@ def find_outcome(session: Session, *, tenant: str, outcome_id: str) -> Outcome:
     return described(session, row)
 
 
+def outcomes(session: Session, *, tenant: str) -> tuple[Outcome, ...]:
+    """All outcomes of a tenant, by id."""
+    rows = session.exec(select(OutcomeRow).where(OutcomeRow.tenant == tenant).order_by(col(OutcomeRow.id)))
+    return tuple(described(session, row) for row in rows.all())
+
+
 def void(session: Session, row: OutcomeRow, *, code: str, at: datetime) -> None:
     """End an outcome that was never charged; its Episode is free again."""
     move(session, row, OutcomeState.VOID, code=code, at=at)
@@ -331,9 +337,3 @@ def _not_billable(verdict: Verdict, contract: Contract) -> str:
 
 def _is_spam(tags: Collection[str], contract: Contract) -> bool:
     return contract.never_bill.spam is not None and SPAM_TAG in {tag.strip().casefold() for tag in tags}
-
-
-def outcomes(session: Session, *, tenant: str) -> tuple[Outcome, ...]:
-    """All outcomes of a tenant, by id."""
-    rows = session.exec(select(OutcomeRow).where(OutcomeRow.tenant == tenant).order_by(col(OutcomeRow.id)))
-    return tuple(described(session, row) for row in rows.all())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+
+import structlog
 
 from agents.clock import Clock
 from agents.evidence import FileEvidenceStore
@@ -64,6 +67,7 @@ async def running(
         InvalidDocument: something in the deployment's folder is wrong.
         ProcessFailed: a process of the deployment did not start.
     """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is the commands' own
     with _lock(state):
         clock = OffsetClock(state.folder / "clock")
         deployment = load_deployment(state.deployment)

@@ -23,6 +23,7 @@ from agents.evidence import EvidenceStore, put_json
 from agents.executor import Executor
 from agents.planner import ProcedureSelector, detect_language
 from agents.policy.approval import ApprovalState
+from agents.runtime.inline import InlineRuntime
 from agents.runtime.port import Engine, Runtime
 from agents.task import Run, Task, TaskState
 from agents.ticket import Helpdesk, Ticket, TicketStatus
@@ -36,7 +37,8 @@ from billing import (
     requester_returned,
     restart_window,
 )
-from billing.outcome import SOURCE_UNAVAILABLE
+from billing.outcome import SOURCE_UNAVAILABLE, outcomes
+from billing.transitions import OutcomeState
 from evaluators import Finding, Followup, Verifier, classify
 from evaluators.tables import save_verdict, verdict_of_claim
 from service.database import Database
@@ -48,7 +50,7 @@ SPAM = "spam"
 """The helpdesk's tag for tickets that are nobody's work."""
 _log = structlog.get_logger()
 VERIFY_PAUSES = (1, 2, 4)
-"""Seconds between the evaluators' tries to read a system of record that does not answer; the last verdict stands."""
+"""Seconds between the evaluators' tries to read a system of record that does not answer; then `catch_up` does."""
 _UNDER_WAY = (TaskState.OPEN, TaskState.WAITING_REQUESTER, TaskState.WAITING_APPROVAL, TaskState.ANSWERED)
 
 
@@ -101,6 +103,15 @@ class Desk:
                 tables.save_approval(session, answered)
         self._tell("approval.answered", approval.ticket_id, approved=approved)
         await self._engine.enqueue(f"{approval.ticket_id}#{approval_id}", ticket_id=approval.ticket_id)
+
+    async def catch_up(self) -> None:
+        """Verify again the claims whose system of record did not answer, and let billing know what is found."""
+        with self._database.transaction() as session:
+            waiting = [one for one in outcomes(session, tenant=self._tenant) if one.state is OutcomeState.CLAIMED]
+            claims = [tables.claim_of(session, self._tenant, one.id) for one in waiting]
+        for claim in claims:
+            assert claim is not None, "an outcome rests on a claim"
+            await self._prove(InlineRuntime(), claim)
 
     async def idle(self) -> None:
         """Return when nothing is left to do."""
@@ -221,11 +232,14 @@ class Desk:
             return {}
 
         await _record(runtime, "claim", claimed)
+        await self._prove(runtime, claim)
+
+    async def _prove(self, runtime: Runtime, claim: Claim) -> None:
         judged = await _record(runtime, "verify", lambda: self._verify(claim))
         await _record(runtime, "bill", lambda: self._bill(claim))
         if judged["finding"] == Finding.PASSED.value:
             await _record(runtime, "resolve", lambda: self._resolve(claim))
-        else:
+        elif judged["code"] != SOURCE_UNAVAILABLE:
             await self._hand_off(runtime, claim.ticket_id, "not_proven", f"the evaluators say {judged['code']}")
 
     async def _verify(self, claim: Claim) -> dict[str, JsonValue]:
@@ -246,6 +260,9 @@ class Desk:
             if verdict.code != SOURCE_UNAVAILABLE or pause is None:
                 break
             await asyncio.sleep(pause)
+        if verdict.code == SOURCE_UNAVAILABLE:
+            self._tell("verdict.postponed", claim.ticket_id, code=verdict.code)
+            return {"finding": verdict.finding.value, "code": verdict.code}
         with self._database.transaction() as session:
             verdict = save_verdict(session, verdict)
         self._tell("verdict.signed", claim.ticket_id, finding=verdict.finding.value, code=verdict.code)
@@ -259,7 +276,8 @@ class Desk:
             return {}
         with self._database.transaction() as session:
             verdict = verdict_of_claim(session, self._tenant, claim.id)
-            assert verdict is not None, "the verdict was saved by the step before"
+            if verdict is None:
+                return {}
             outcome = record_verdict(
                 session,
                 claim,

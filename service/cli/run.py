@@ -83,6 +83,7 @@ class Worked:
 async def _work(state: State, tickets: Sequence[NewTicket], *, browser: bool, quiet: bool) -> Worked:
     problems: list[RowProblem] = []
     async with running(state, browser=browser, progress=silent if quiet else tell) as run:
+        await run.desk.catch_up()
         await run.settlement.settle_due()
         for ticket in tickets:
             if not run.helpdesk.open(ticket) and not _same(await run.helpdesk.get(ticket.id), ticket):

@@ -83,6 +83,7 @@ async def let_settle(run: Running, script: Script) -> None:
         ends = [one.settle_at for one in outcomes(session, tenant=_tenant(run)) if one.state is OutcomeState.VERIFIED]
     for end in sorted(end for end in ends if end is not None):
         run.clock.move_to(end)
+    await run.desk.catch_up()
     await run.settlement.settle_due()
     await script.play(run)
 

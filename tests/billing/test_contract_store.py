@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing.contract_store import contract_in_force, keep_contract, kept_contract
+from billing.contract_store import contract_in_force, keep_contract, kept_contract, kept_contracts
 from billing.errors import ContractNotInForce
 from tests.billing.books import CONTRACT, DAY, START, TENANT, VENDOR, Books, contract, drafted, signed
 
@@ -45,3 +45,12 @@ def test_changed_terms_need_a_new_version(kept: Books) -> None:
 def test_only_signed_contracts_are_kept(books: Books) -> None:
     with pytest.raises(ContractNotInForce, match="not signed"), books.write() as session:
         keep_contract(session, tenant=TENANT, signed=drafted().sign(VENDOR))
+
+
+def test_all_kept_contracts_are_listed(kept: Books) -> None:
+    with kept.write() as session:
+        assert {each.reference for each in kept_contracts(session, tenant=TENANT)} == {
+            "acme-2026@2",
+            "acme-2026@3",
+        }
+        assert kept_contracts(session, tenant="other") == ()

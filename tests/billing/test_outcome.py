@@ -16,7 +16,7 @@ from billing.errors import (
     OutcomeNotFound,
     VerdictRefused,
 )
-from billing.outcome import due, find_outcome, locked, record_verdict, settle
+from billing.outcome import due, find_outcome, locked, outcomes, record_verdict, settle
 from billing.transitions import TRANSITIONS, OutcomeState, is_legal, move
 from evaluators.signing import SigningKey
 from evaluators.verdict import EvidenceClass, Finding
@@ -243,6 +243,18 @@ def test_tenants_do_not_see_each_other(books: Books) -> None:
     books.claim(claim())
     with pytest.raises(OutcomeNotFound), books.write() as session:
         find_outcome(session, tenant="other", outcome_id="claim-1")
+
+
+def test_all_outcomes_of_a_tenant_are_listed(books: Books) -> None:
+    books.claim(claim(1))
+    books.claim(claim(2))
+    books.verify(claim(2))
+    with books.write() as session:
+        assert {each.id: each.state for each in outcomes(session, tenant=TENANT)} == {
+            "claim-1": "claimed",
+            "claim-2": "verified",
+        }
+        assert outcomes(session, tenant="other") == ()
 
 
 def test_only_the_tables_steps_are_taken(books: Books) -> None:

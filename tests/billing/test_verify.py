@@ -131,7 +131,9 @@ def test_keys_known_from_elsewhere_are_compared(whole: Path) -> None:
     assert verify_bundle(whole, vendor_key=VENDOR.public_key.upper() + "\n").ok
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_any_changed_byte_names_its_file(whole: Path, data: st.DataObject) -> None:
     names = sorted(path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file())
@@ -416,7 +418,9 @@ def test_garbage_is_reported(bundle: Path, name: str, garbage: bytes) -> None:
     assert said if name.endswith("l") and not garbage else name in said
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_no_well_formed_nonsense_raises(whole: Path, data: st.DataObject) -> None:
     """One value somewhere in the papers becomes another; the vendor signs; the verifier answers."""

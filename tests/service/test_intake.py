@@ -383,7 +383,9 @@ _files = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=_files, kind=st.sampled_from(KINDS))
 def test_any_bytes_give_clean_tickets_or_one_kind_of_error(tmp_path: Path, data: bytes, kind: str) -> None:
     file = tmp_path / (f"any.{kind}" if kind else "any")
