@@ -7,6 +7,7 @@ the next process starts. Steps are remembered in the engine's database; the bodi
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
@@ -94,6 +95,8 @@ class DurableEngine:
     async def stop(self) -> None:
         """Stop; what is under way continues at the next start."""
         await asyncio.to_thread(DBOS.destroy)
+        # DBOS gave the event loop an executor of its own, which is shut down now: the loop needs a working one again.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
     def runtime(self) -> Runtime:
         """The runtime for use inside a job."""

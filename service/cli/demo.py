@@ -7,9 +7,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 from rich.console import Console
@@ -18,6 +17,17 @@ if TYPE_CHECKING:
     from service.demo.play import Ending
 
 STARTED = time.monotonic()
+
+
+class Beat(Protocol):
+    """One of the four: plays in a folder of its own, and says whether its promise held."""
+
+    __name__: str
+
+    async def __call__(self, folder: Path, console: Console, *, browser: bool) -> bool:
+        """Play."""
+        ...
+
 
 demo_app = typer.Typer(
     help="Do the main job on the retail example: 31 tickets, a real back office, one invoice.",
@@ -37,53 +47,44 @@ def demo(context: typer.Context, state: StateOption = _STATE, no_browser: NoBrow
 
 
 @demo_app.command()
-def lie(context: typer.Context) -> None:
+def lie(context: typer.Context, no_browser: NoBrowser = False) -> None:
     """A lying agent claims a refund: 0.00, and why."""
-    from service.demo import beats
+    from service.demo.beats import lie
 
-    _beat(context, "lie", lambda folder, console, browser: asyncio.run(beats.lie(folder, console, browser=browser)))
+    _play(context, lie, browser=not no_browser)
 
 
 @demo_app.command()
-def reopen(context: typer.Context) -> None:
+def reopen(context: typer.Context, no_browser: NoBrowser = False) -> None:
     """The customer reopens: reversal and credit note."""
-    from service.demo import beats
+    from service.demo.beats import reopen
 
-    _beat(
-        context,
-        "reopen",
-        lambda folder, console, browser: asyncio.run(beats.reopen(folder, console, browser=browser)),
-    )
+    _play(context, reopen, browser=not no_browser)
 
 
 @demo_app.command()
-def tamper(context: typer.Context) -> None:
+def tamper(context: typer.Context, no_browser: NoBrowser = False) -> None:
     """One byte of the evidence changed: verification names it."""
-    from service.demo import beats
+    from service.demo.beats import tamper
 
-    issued = sorted((context.obj[0] / "invoices").glob("INV-*"))
-    bundle = issued[0] if issued else None
-    _beat(
-        context,
-        "tamper",
-        lambda folder, console, browser: asyncio.run(beats.tamper(folder, console, browser=browser, bundle=bundle)),
-    )
+    _play(context, tamper, browser=not no_browser)
 
 
 @demo_app.command()
-def crash(context: typer.Context) -> None:
+def crash(context: typer.Context, no_browser: NoBrowser = False) -> None:
     """The demo killed with SIGKILL and started again: the same cents."""
-    from service.demo import beats
+    from service.demo.beats import crash
 
-    _beat(context, "crash", lambda folder, console, browser: beats.crash(folder, console, browser=browser))
+    _play(context, crash, browser=not no_browser)
 
 
-def _beat(context: typer.Context, name: str, play: Callable[[Path, Console, bool], bool]) -> None:
+def _play(context: typer.Context, beat: Beat, *, browser: bool) -> None:
     from service.demo.play import BEATS
 
-    state, browser = context.obj
+    state, wanted = context.obj
     console = Console(soft_wrap=True)
-    kept = play(state / BEATS / name, console, _with_browser(console, browser))
+    browser = _with_browser(console, wanted and browser)
+    kept = asyncio.run(beat(state / BEATS / beat.__name__, console, browser=browser))
     console.print("[green]The promise held.[/]" if kept else "[red]The promise was broken.[/]")
     raise typer.Exit(0 if kept else 1)
 

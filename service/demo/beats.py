@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -98,8 +97,13 @@ async def reopen(folder: Path, console: Console, *, browser: bool) -> bool:
     return len(notes) == 1 and after.invoiced.minor == 0 < before.invoiced.minor and not after.problems
 
 
-async def tamper(folder: Path, console: Console, *, browser: bool, bundle: Path | None) -> bool:
-    """One byte of the evidence is changed: verification names the file, and what rests on it."""
+async def tamper(folder: Path, console: Console, *, browser: bool) -> bool:
+    """One byte of the evidence is changed: verification names the file, and what rests on it.
+
+    The bundle is the demo's own where one was issued already.
+    """
+    issued = sorted((folder.parents[1] / "invoices").glob("INV-*"))
+    bundle = issued[0] if issued else None
     if bundle is None:
         state = _fresh(folder)
         script = Script(retail_example(), (REFUND,))
@@ -126,11 +130,11 @@ async def tamper(folder: Path, console: Console, *, browser: bool, bundle: Path 
     return not result.ok and any(evidence.name in problem for problem in found)
 
 
-def crash(folder: Path, console: Console, *, browser: bool) -> bool:
+async def crash(folder: Path, console: Console, *, browser: bool) -> bool:
     """The demo is killed with SIGKILL, again and again, and started again: the same cents, no refund twice."""
     undisturbed = _fresh(folder / "undisturbed")
     _play(undisturbed, "-", 0, browser=browser)
-    wanted = asyncio.run(_books(undisturbed))
+    wanted = await _books(undisturbed)
     console.print(f"Undisturbed: {wanted[0]} charged, {sum(wanted[1].values())} changes in the back office")
     killed = _fresh(folder / "killed")
     for moment, number in KILL_AT:
@@ -140,7 +144,7 @@ def crash(folder: Path, console: Console, *, browser: bool) -> bool:
         if code != -signal.SIGKILL:
             return False
     _play(killed, "-", 0, browser=browser)
-    found = asyncio.run(_books(killed))
+    found = await _books(killed)
     console.print(f"[bold]Killed {len(KILL_AT)} times: {found[0]} charged, {sum(found[1].values())} changes[/]")
     return found == wanted and all(count == 1 for count in found[1].values())
 
