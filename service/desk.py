@@ -26,7 +26,7 @@ from agents.policy.approval import ApprovalState
 from agents.runtime.inline import InlineRuntime
 from agents.runtime.port import Engine, Runtime
 from agents.task import Run, Task, TaskState
-from agents.ticket import Helpdesk, Ticket, TicketStatus
+from agents.ticket import Author, Helpdesk, Message, Ticket, TicketStatus
 from agents.work import Claimed, Ended, Superseded, Work
 from billing import (
     ContractNotInForce,
@@ -52,6 +52,8 @@ _log = structlog.get_logger()
 VERIFY_PAUSES = (1, 2, 4)
 """Seconds between the evaluators' tries to read a system of record that does not answer; then `catch_up` does."""
 _UNDER_WAY = (TaskState.OPEN, TaskState.WAITING_REQUESTER, TaskState.WAITING_APPROVAL, TaskState.ANSWERED)
+_SPOKEN = (TaskState.WAITING_REQUESTER, TaskState.ANSWERED)
+"""The agent said the last word; thanks and automatic replies to it call for no other."""
 
 
 class Desk:
@@ -101,7 +103,8 @@ class Desk:
                 state = ApprovalState.APPROVED if approved else ApprovalState.REJECTED
                 answered = approval.model_copy(update={"state": state, "decided_by": by, "note": note})
                 tables.save_approval(session, answered)
-        self._tell("approval.answered", approval.ticket_id, approved=approved)
+        if approval.state is ApprovalState.PENDING:
+            self._tell("approval.answered", approval.ticket_id, approved=approved)
         await self._engine.enqueue(f"{approval.ticket_id}#{approval_id}", ticket_id=approval.ticket_id)
 
     async def catch_up(self) -> None:
@@ -152,14 +155,14 @@ class Desk:
             if task is None:
                 task = self._new_task(ticket)
                 tables.save_task(session, task)
-            if SPAM in ticket.tags and task.state in _UNDER_WAY:
+            if SPAM in {tag.strip().casefold() for tag in ticket.tags} and task.state in _UNDER_WAY:
                 excluded = {"state": TaskState.EXCLUDED, "reason": SPAM, "detail": "the helpdesk tagged it as spam"}
                 tables.save_task(session, task.model_copy(update=excluded))
                 return {"do": "nothing"}
             if task.state is TaskState.CLAIMED:
                 claims = [tables.claim_of(session, self._tenant, f"{task.id}:claim")]
                 return _after_claim(ticket, claims[0])
-            if task.state not in _UNDER_WAY:
+            if task.state not in _UNDER_WAY or (task.state in _SPOKEN and _adds_nothing(ticket)):
                 return {"do": "nothing"}
             runs = tables.runs_of_task(session, self._tenant, task.id)
             if runs and task.state is not TaskState.ANSWERED:
@@ -366,6 +369,17 @@ async def _record(runtime: Runtime, key: str, body: Callable[[], Any]) -> dict[s
 
 def _words(ticket: Ticket) -> str:
     return "\n".join(ticket.own_words())
+
+
+def _adds_nothing(ticket: Ticket) -> bool:
+    """True if what the requester wrote since the agent's last reply is thanks and automatic replies alone."""
+    since: list[Message] = []
+    for message in ticket.messages:
+        if message.author is Author.AGENT and message.public:
+            since.clear()
+        elif message.author is Author.REQUESTER:
+            since.append(message)
+    return bool(since) and all(classify(message) is not Followup.SUBSTANTIVE for message in since)
 
 
 def _after_claim(ticket: Ticket, claim: Claim | None) -> dict[str, JsonValue]:

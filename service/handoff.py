@@ -25,8 +25,10 @@ def handoff_note(task: Task, *, procedure: str, code: str, reason: str, receipts
         arguments = ", ".join(f"{name}={_short(value)}" for name, value in sorted(receipt.args.items()))
         lines.append(f"- {did}: {receipt.tool}({arguments})")
     for receipt in receipts:
-        if receipt.state is not ReceiptState.DONE:
-            lines.append(f"- not certain: {receipt.tool}, {receipt.error or 'its outcome is unknown'}")
+        if receipt.state is ReceiptState.FAILED:
+            lines.append(f"- failed, and changed nothing: {receipt.tool}, {receipt.error}")
+        elif receipt.state is ReceiptState.ABOUT_TO:
+            lines.append(f"- not certain: {receipt.tool}, its outcome is unknown")
     if not receipts:
         lines.append("- nothing was done")
     return "\n".join(lines)

@@ -197,11 +197,11 @@ async def desk_at_work(
     state = make_state(folder / "state", copy)
     async with running(state, browser=False, tools=tools, progress=moments.append) as run:
         if signed:
-            _sign(run)
+            sign(run)
         yield RetailDesk(run=run, office=office, moments=moments)
 
 
-def _sign(run: Running) -> None:
+def sign(run: Running) -> None:
     evaluator, since = run.state.key("evaluator").public_key, run.clock.now() - timedelta(days=1)
     both = draft(run.deployment.contract_source, evaluator_key=evaluator, in_force_from=since)
     both = both.sign(run.state.key("vendor")).sign(run.state.key("customer"))
