@@ -29,3 +29,4 @@ class Claim(BaseModel):
     receipts: tuple[str, ...]
     """Keys of the receipts."""
     made_at: datetime
+    """When its last call began: what the requester writes after that was not seen by the run."""

@@ -10,6 +10,8 @@ from typing import Protocol
 from pydantic import BaseModel, ConfigDict
 
 _ANSWERED = re.compile(r"\s*(re|aw|antw|回复|答复)\s*[:：]", re.IGNORECASE)
+_NAME = re.compile(r"[^\W\d_](?:[^\W\d_]|[ .,'’·\"“”-]){0,59}")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _QUOTED = re.compile(r"(?m)^[ \t]*>.*$")
 
 
@@ -22,6 +24,17 @@ class Requester(_Record):
 
     email: str
     name: str = ""
+
+    @property
+    def greeting(self) -> str:
+        """What replies call them: their name if it is one, else the letters of their mailbox, else ``customer``.
+
+        Names are the requester's own words: whatever has digits, links or markup in it is not written into a reply.
+        """
+        name = " ".join(self.name.split())
+        if _NAME.fullmatch(name):
+            return name
+        return " ".join(_LETTERS.findall(self.email.partition("@")[0]))[:60] or "customer"
 
 
 class Author(StrEnum):

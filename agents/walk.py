@@ -29,7 +29,7 @@ from agents.work import Claimed, End, Ended, Superseded, Work
 RUN_LIFETIME = timedelta(hours=1)
 """A grant ends this long after its job began."""
 MAX_ASKS = 3
-"""How often one run asks the requester before a person takes over."""
+"""How often one run asks for the same thing before a person takes over."""
 PATTERN_SECONDS = 1.0
 """How long a procedure's pattern may look through one message: some never end on some texts."""
 MAX_WORDS = 20_000
@@ -116,15 +116,16 @@ class Walk:
         self._values["inputs"] = Labelled(data=found, label=Label(integrity=Integrity.UNTRUSTED, origins=origins))
 
     async def _ask(self, wanted: Input) -> None:
-        job = self._work.run.job
-        if job > MAX_ASKS:
+        run = self._work.run
+        before = [f"{run.id}:{job}:ask.{wanted.name}" for job in range(1, run.job)]
+        if sum(self._caller.journal.receipt(run.tenant, key) is not None for key in before) >= MAX_ASKS:
             self._hand_off("no_answer", f"asked {MAX_ASKS} times for {wanted.name}", wanted.name)
         text = self._render(wanted.ask, {})
         await self._call(
             f"ask.{wanted.name}",
             REPLY_TOOL,
             {"text": _plan_text(text)},
-            key=f"{self._work.run.id}:{job}:ask.{wanted.name}",
+            key=f"{run.id}:{run.job}:ask.{wanted.name}",
         )
         self._stop(TaskState.WAITING_REQUESTER, "input_missing", f"asked for {wanted.name}", wanted.name)
 
@@ -252,10 +253,7 @@ class Walk:
             reply=self._reply,
             language=work.task.language,
             receipts=tuple(self._receipts),
-            made_at=max(
-                (receipt.finished_at for receipt in newest if receipt is not None and receipt.finished_at),
-                default=self._started,
-            ),
+            made_at=max((receipt.started_at for receipt in newest if receipt is not None), default=self._started),
         )
 
     def _subject(self) -> str:
@@ -266,8 +264,7 @@ class Walk:
 
     def _render(self, reply: str, values: Mapping[str, JsonValue]) -> str:
         task = self._work.task
-        name = " ".join(task.requester.name.split())[:60] or task.requester.email.split("@")[0]
-        return self._replies.render(reply, task.language, values, requester_name=name)
+        return self._replies.render(reply, task.language, values, requester_name=task.requester.greeting)
 
     def _yes(self, expression: Expression, step: str, **extra: Any) -> bool:
         values = {name: value.data for name, value in self._values.items()} | extra

@@ -53,7 +53,7 @@ VERIFY_PAUSES = (1, 2, 4)
 """Seconds between the evaluators' tries to read a system of record that does not answer; then `catch_up` does."""
 _UNDER_WAY = (TaskState.OPEN, TaskState.WAITING_REQUESTER, TaskState.WAITING_APPROVAL, TaskState.ANSWERED)
 _SPOKEN = (TaskState.WAITING_REQUESTER, TaskState.ANSWERED)
-"""The agent said the last word; thanks and automatic replies to it call for no other."""
+"""The agent said the last word; thanks, automatic replies and what staff add call for no other."""
 
 
 class Desk:
@@ -114,7 +114,10 @@ class Desk:
             claims = [tables.claim_of(session, self._tenant, one.id) for one in waiting]
         for claim in claims:
             assert claim is not None, "an outcome rests on a claim"
-            await self._prove(InlineRuntime(), claim)
+            try:
+                await self._prove(InlineRuntime(), claim)
+            except Exception:  # the next claim may fare better, and this one the next time
+                _log.exception("catching up failed", claim=claim.id)
 
     async def idle(self) -> None:
         """Return when nothing is left to do."""
@@ -281,6 +284,9 @@ class Desk:
             verdict = verdict_of_claim(session, self._tenant, claim.id)
             if verdict is None:
                 return {}
+            if verdict.contract_sha256 != signed.sha256:
+                self._tell("outcome.unpriced", claim.ticket_id, code="signed_with_other_terms")
+                return {}
             outcome = record_verdict(
                 session,
                 claim,
@@ -329,14 +335,18 @@ class Desk:
 
     async def _hand_off(self, runtime: Runtime, ticket_id: str, code: str, reason: str) -> None:
         async def handed_off() -> dict[str, JsonValue]:
-            task = self._task(ticket_id)
             with self._database.transaction() as session:
+                task = tables.task_of_ticket(session, self._tenant, ticket_id)
+            if task is None:  # the job failed before it could open one
+                task = self._new_task(await self._helpdesk.get(ticket_id))
+            with self._database.transaction() as session:
+                tables.save_task(session, task)
                 receipts = tables.receipts_of_task(session, self._tenant, task.id)
                 runs = tables.runs_of_task(session, self._tenant, task.id)
             procedure = runs[-1][0].procedure if runs else ""
             note = handoff_note(task, procedure=procedure, code=code, reason=reason, receipts=receipts)
-            name = " ".join(task.requester.name.split())[:60] or task.requester.email.split("@")[0]
-            text = self._deployment.replies.render("handed-off", task.language, {}, requester_name=name)
+            greeting = task.requester.greeting
+            text = self._deployment.replies.render("handed-off", task.language, {}, requester_name=greeting)
             await self._helpdesk.reply(ticket_id, text, key=f"{task.id}:handed-off:{code}")
             await self._helpdesk.hand_off(ticket_id, note, key=f"{task.id}:hand-off:{code}")
             self._set_task(ticket_id, TaskState.HANDED_OFF, code, reason)
@@ -372,14 +382,15 @@ def _words(ticket: Ticket) -> str:
 
 
 def _adds_nothing(ticket: Ticket) -> bool:
-    """True if what the requester wrote since the agent's last reply is thanks and automatic replies alone."""
+    """True if all that was written since the agent's last reply is thanks, automatic replies and words of staff."""
     since: list[Message] = []
     for message in ticket.messages:
         if message.author is Author.AGENT and message.public:
             since.clear()
-        elif message.author is Author.REQUESTER:
+        elif message.author is not Author.AGENT:
             since.append(message)
-    return bool(since) and all(classify(message) is not Followup.SUBSTANTIVE for message in since)
+    asked = [message for message in since if message.author is Author.REQUESTER]
+    return bool(since) and all(classify(message) is not Followup.SUBSTANTIVE for message in asked)
 
 
 def _after_claim(ticket: Ticket, claim: Claim | None) -> dict[str, JsonValue]:

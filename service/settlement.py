@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
+
 from agents import tables
 from agents.clock import Clock
 from agents.evidence import EvidenceStore
 from agents.ticket import Helpdesk
-from billing import due, invoices, issue, kept_contract, periods_to_invoice, settle, write_bundle
+from billing import Outcome, due, invoices, issue, kept_contract, periods_to_invoice, settle, write_bundle
 from billing.contract_store import kept_contracts
 from evaluators import SigningKey, Verifier
 from evaluators.tables import verdict_of_claim
 from service.database import Database
 from service.progress import Moment, Progress
+
+_log = structlog.get_logger()
 
 
 class Settlement:
@@ -47,27 +51,33 @@ class Settlement:
         with self._database.transaction() as session:
             waiting = due(session, tenant=self._tenant, now=self._clock.now())
         for outcome in waiting:
-            ticket = await self._helpdesk.get(outcome.ticket_id)
-            with self._database.transaction() as session:
-                claim = tables.claim_of(session, self._tenant, outcome.id)
-                verdict = verdict_of_claim(session, self._tenant, outcome.id)
-                receipts = tables.receipts_of_task(session, self._tenant, outcome.task_id)
-                assert claim is not None, "an outcome rests on a claim"
-                assert verdict is not None, "a verified outcome rests on a verdict"
-                contract = kept_contract(session, tenant=self._tenant, reference=verdict.contract).verify()
-            terms = contract.outcomes[claim.outcome_type]
-            look = await self._verifier.still_stands(verdict, claim, terms, receipts, ticket)
-            with self._database.transaction() as session:
-                after = settle(
-                    session,
-                    tenant=self._tenant,
-                    outcome_id=outcome.id,
-                    still_stands=look,
-                    ticket_tags=ticket.tags,
-                    now=self._clock.now(),
-                )
-            moment = Moment(name=f"outcome.{after.state.value}", ticket_id=outcome.ticket_id, data={"code": after.code})
-            self._progress(moment)
+            try:
+                await self._settle(outcome)
+            except Exception:  # the next one may fare better, and this one in the next sweep
+                _log.exception("settling failed", outcome=outcome.id)
+
+    async def _settle(self, outcome: Outcome) -> None:
+        ticket = await self._helpdesk.get(outcome.ticket_id)
+        with self._database.transaction() as session:
+            claim = tables.claim_of(session, self._tenant, outcome.id)
+            verdict = verdict_of_claim(session, self._tenant, outcome.id)
+            receipts = tables.receipts_of_task(session, self._tenant, outcome.task_id)
+            assert claim is not None, "an outcome rests on a claim"
+            assert verdict is not None, "a verified outcome rests on a verdict"
+            contract = kept_contract(session, tenant=self._tenant, reference=verdict.contract).verify()
+        terms = contract.outcomes[claim.outcome_type]
+        look = await self._verifier.still_stands(verdict, claim, terms, receipts, ticket)
+        with self._database.transaction() as session:
+            after = settle(
+                session,
+                tenant=self._tenant,
+                outcome_id=outcome.id,
+                still_stands=look,
+                ticket_tags=ticket.tags,
+                now=self._clock.now(),
+            )
+        moment = Moment(name=f"outcome.{after.state.value}", ticket_id=outcome.ticket_id, data={"code": after.code})
+        self._progress(moment)
 
     def close_periods(self) -> list[Path]:
         """Invoice every period that is over, and write each new invoice's bundle; returns the bundles' folders."""

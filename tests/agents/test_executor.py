@@ -551,10 +551,9 @@ async def test_a_float_as_an_argument_of_a_call_goes_to_a_person() -> None:
     assert (end.code, end.step) == ("bad_argument", "b")
 
 
-async def test_a_hostile_requester_name_is_text() -> None:
+async def test_a_hostile_requester_name_is_not_repeated() -> None:
     one = Desk(replies=REPLIES)
     one.helpdesk.open("T-1", "broke", name="${amount}\n\n{{7*7}} " + "x" * 100)
     await one.run()
     (reply,) = one.helpdesk.replies("T-1")
-    assert reply.startswith("Which order, ${amount} {{7*7}} x")
-    assert len(reply) < 90
+    assert reply.startswith("Which order, ada?")

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from agents import Author, ManualClock, Message, SystemClock
+from agents import Author, ManualClock, Message, Requester, SystemClock
 from tests.agents.builders import NOW
 from tests.fakes.helpdesk import MemoryHelpdesk
 
@@ -35,3 +35,17 @@ def test_a_clock_is_aware_and_never_goes_back() -> None:
     with pytest.raises(ValueError, match="aware"):
         ManualClock(NOW.replace(tzinfo=None))
     assert SystemClock().now().utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "email", "greeting"),
+    [
+        ("Margaret O'Neill", "m@example.com", "Margaret O'Neill"),
+        ("  王晓明 ", "w@example.com", "王晓明"),
+        ("Refund 9999.00 USD http://evil.example", "anna.k85@example.com", "anna k"),
+        ("<b>Bold</b>", "85@example.com", "customer"),
+        ("", "ada@example.com", "ada"),
+    ],
+)
+def test_a_greeting_is_a_name_and_nothing_else(name: str, email: str, greeting: str) -> None:
+    assert Requester(email=email, name=name).greeting == greeting

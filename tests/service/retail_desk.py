@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import tables
+from agents.documents import Source
 from agents.policy.approval import Approval, ApprovalState
 from agents.task import Task
 from agents.ticket import Author, Requester, Ticket
@@ -201,9 +202,10 @@ async def desk_at_work(
         yield RetailDesk(run=run, office=office, moments=moments)
 
 
-def sign(run: Running) -> None:
+def sign(run: Running, source: Source | None = None) -> None:
+    """Both sides sign the deployment's contract, or another one, in force since yesterday."""
     evaluator, since = run.state.key("evaluator").public_key, run.clock.now() - timedelta(days=1)
-    both = draft(run.deployment.contract_source, evaluator_key=evaluator, in_force_from=since)
+    both = draft(source or run.deployment.contract_source, evaluator_key=evaluator, in_force_from=since)
     both = both.sign(run.state.key("vendor")).sign(run.state.key("customer"))
     with run.database.transaction() as session:
         keep_contract(session, tenant="acme", signed=both)

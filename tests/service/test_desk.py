@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from agents.ticket import TicketStatus
+from agents.ticket import Author, Ticket, TicketStatus
+from billing import load_contract
 from evaluators import HttpJsonSource
 from evaluators.errors import SourceUnavailable
 from tests.examples.running import running as back_office
@@ -283,6 +284,28 @@ async def test_an_answer_is_not_repeated_to_a_machine_or_to_thanks(tmp_path: Pat
         await refunded(desk, "T-1", order)
 
 
+async def test_an_answer_is_not_repeated_when_staff_write(tmp_path: Path, office: Office) -> None:
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("T-1", "served@example.com", BROKEN.format(order="19999"))
+        desk.run.helpdesk.write("T-1", "I will take it from here.", key="staff", author=Author.STAFF)
+        await desk.run.desk.notice("T-1")
+        await desk.run.desk.idle()
+        assert desk.stands("T-1") == ("answered", "order_not_found")
+        assert len(await desk.replies("T-1")) == 1
+
+
+async def test_a_yes_that_comes_too_late_is_none(tmp_path: Path, office: Office) -> None:
+    order = office.order("late@example.com", total=33800)
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("T-1", "late@example.com", BROKEN.format(order=order))
+        (approval,) = desk.approvals("T-1")
+        desk.run.clock.move_to(approval.expires_at)
+        await desk.run.desk.answer_approval(approval.id, approved=True, by="lead")
+        await desk.run.desk.idle()
+        await handed_off(desk, "T-1", "approval_expired")
+        assert office.version(order) == 1
+
+
 async def test_an_approved_call_is_made_once(tmp_path: Path, office: Office) -> None:
     order = office.order("dear@example.com", total=33800)
     async with desk_at_work(tmp_path, office) as desk:
@@ -451,18 +474,41 @@ async def test_a_complaint_ends_the_wait_for_the_evaluators(
         assert desk.outcome("T-1") == ("void", "reopened_before_settlement", 0)
 
 
-async def test_a_contract_signed_afterwards_prices_nothing_that_was_proven_before(
-    tmp_path: Path, office: Office
+@pytest.mark.parametrize(("price", "ends"), [("0.99", ("settled", 99)), ("0.01", ("claimed", 0))])
+async def test_a_contract_signed_afterwards_prices_only_what_was_tested_on_its_terms(
+    price: str, ends: tuple[str, int], tmp_path: Path, office: Office
 ) -> None:
-    orders = [office.order("early@example.com"), office.order("early@example.com")]
+    order = office.order("early@example.com")
     async with desk_at_work(tmp_path, office, signed=False) as desk:
-        for n, order in enumerate(orders):
-            await desk.asks(f"T-{n}", "early@example.com", BROKEN.format(order=order))
-        sign(desk.run)
+        await desk.asks("T-1", "early@example.com", BROKEN.format(order=order))
+        file = desk.run.deployment.folder / "contracts" / "acme-2026.yaml"
+        file.write_text(file.read_text(encoding="utf-8").replace('price: "0.99"', f'price: "{price}"'))
+        sign(desk.run, load_contract(file)[0])
         await desk.run.desk.catch_up()
         await desk.settle()
-        assert [desk.outcome(f"T-{n}")[::2] for n in range(2)] == [("claimed", 0)] * 2
-        assert desk.stands("T-0") == ("claimed", "")
+        assert desk.stands("T-1") == ("claimed", "")
+        assert desk.outcome("T-1")[::2] == ends
+
+
+async def test_a_job_that_fails_before_it_opens_the_ticket_ends_with_a_person(
+    tmp_path: Path, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = office.order("first@example.com")
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.opens("T-1", "first@example.com", BROKEN.format(order=order))
+        await desk.opens("T-2", "first@example.com", BROKEN.format(order=order))
+        get, failures = desk.run.helpdesk.get, iter([ConnectionError("the helpdesk is away")])
+
+        async def fails_once(ticket_id: str) -> Ticket:
+            for failure in failures:
+                raise failure
+            return await get(ticket_id)
+
+        monkeypatch.setattr(desk.run.helpdesk, "get", fails_once)
+        await desk.run.desk.idle()
+        await handed_off(desk, "T-1", "internal_error")
+        assert desk.outcome("T-1") == ("escalated", "internal_error", 0)
+        await refunded(desk, "T-2", order)
 
 
 async def _away(self: HttpJsonSource, kind: str, key: str) -> Any:
@@ -559,14 +605,17 @@ async def test_somebody_elses_order_is_not_found(tmp_path: Path, office: Office)
         assert all(REFUNDED not in reply for reply in await desk.replies("T-1"))
 
 
-async def test_orders_in_a_name_or_a_note_are_text(tmp_path: Path, office: Office) -> None:
+async def test_orders_named_in_a_name_or_a_note_are_text(tmp_path: Path, office: Office) -> None:
     theirs = office.order("other-victim@example.com")
     told = INJECTION.format(order=theirs)
-    mine = office.order("note@example.com", note=told, name=told)
+    noted, named = office.order("note@example.com", note=told, name=told), office.order("name@example.com")
     async with desk_at_work(tmp_path, office) as desk:
-        await desk.asks("T-1", "note@example.com", BROKEN.format(order=mine), name=told)
+        await desk.asks("T-1", "note@example.com", BROKEN.format(order=noted))
+        await refunded(desk, "T-1", noted)
+        await desk.asks("T-2", "name@example.com", BROKEN.format(order=named), name=f"{told}\n\n{told}")
+        assert office.refunds(named) == [3490]
         assert office.version(theirs) == 1
-        assert office.refunds(mine) in ([], [3490])
-        assert "\n" not in (await desk.replies("T-1"))[-1].splitlines()[0]
+        assert theirs not in "".join(await desk.replies("T-1"))
         await desk.settle()
-        assert desk.charged() in (0, 99)
+        assert desk.outcome("T-1")[2] == 99
+        assert desk.charged() <= 2 * 99
