@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agents.receipt import REPLY_TOOL
 from agents.ticket import Author, Ticket, TicketStatus
 from billing import load_contract
 from evaluators import HttpJsonSource
@@ -360,6 +361,27 @@ async def test_a_yes_to_one_order_is_no_yes_to_another(tmp_path: Path, office: O
         await desk.run.desk.idle()
         assert desk.stands("T-1") == ("waiting_approval", "needs_approval")
         assert (office.version(cheap), office.version(dear)) == (1, 1)
+
+
+async def test_a_complaint_during_the_final_reply_is_seen(tmp_path: Path, office: Office) -> None:
+    email = "quick@example.com"
+    order = office.order(email)
+    desks: list[RetailDesk] = []
+
+    def complaining(original: Tool) -> Tool:
+        async def function(ctx: Any, **args: Any) -> Any:
+            sent = await original(ctx, **args)
+            await desks[0].interjects("T-1", "Stop! This is not solved, the refund is wrong.")
+            return sent
+
+        return function
+
+    async with desk_at_work(tmp_path, office, tools=swapped(REPLY_TOOL, change=complaining)) as desk:
+        desks.append(desk)
+        await desk.asks("T-1", email, BROKEN.format(order=order))
+        assert desk.stands("T-1") == ("handed_off", "reopened")
+        await desk.settle()
+        assert desk.charged() == 0
 
 
 async def test_thanks_and_machines_reopen_nothing(tmp_path: Path, office: Office) -> None:
