@@ -9,7 +9,9 @@ AgentsError
 ├── ToolOutcomeUnknown   a tool may or may not have had its effect (a timeout, a lost reply)
 ├── BrowserUnavailable   no usable Chromium on this machine
 ├── EvidenceMissing      no blob, or an altered one, under that sha256
-└── TicketNotFound       the helpdesk has no such ticket
+├── TicketNotFound       the helpdesk has no such ticket
+├── AttachmentMissing    a ticket has no such attachment
+└── HelpdeskUnavailable  the helpdesk did not answer, or answered with what nobody can use
 """
 
 from __future__ import annotations
@@ -103,3 +105,20 @@ class TicketNotFound(AgentsError):
     def __init__(self, ticket_id: str) -> None:
         self.ticket_id = ticket_id
         super().__init__(f"no ticket {ticket_id}")
+
+
+class AttachmentMissing(AgentsError):
+    """Ticket ``ticket_id`` has no attachment ``attachment_id``."""
+
+    def __init__(self, ticket_id: str, attachment_id: str) -> None:
+        self.ticket_id = ticket_id
+        self.attachment_id = attachment_id
+        super().__init__(f"ticket {ticket_id} has no attachment {attachment_id}")
+
+
+class HelpdeskUnavailable(AgentsError):
+    """The helpdesk could not be reached, or its answer cannot be used; ``retry_after`` seconds, if it said so."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)

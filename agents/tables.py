@@ -53,10 +53,13 @@ class TaskRow(SQLModel, table=True):
     requester_email: str
     requester_name: str
     language: str
+    procedure: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    about: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
     opened_at: datetime = Field(sa_type=UtcDateTime)
     state: str
     reason: str = ""
     detail: str = ""
+    changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class RunRow(SQLModel, table=True):
@@ -132,7 +135,8 @@ def save_task(session: Session, task: Task) -> None:
         TaskRow(
             requester_email=task.requester.email,
             requester_name=task.requester.name,
-            **task.model_dump(exclude={"requester", "state"}),
+            **task.model_dump(exclude={"requester", "state", "about"}),
+            about=list(task.about),
             state=task.state.value,
         )
     )

@@ -35,12 +35,18 @@ class Task(BaseModel):
     requester: Requester
     language: str
     """ISO 639-1 code of the requester's words: the language of the replies."""
+    procedure: str = ""
+    """Name of the procedure chosen for it; empty until one is."""
+    about: tuple[str, ...] = ()
+    """The requester's words that are this issue, where their ticket holds several; empty means all of their words."""
     opened_at: datetime
     state: TaskState = TaskState.OPEN
     reason: str = ""
     """Coded reason of the state, for example ``no_procedure``; empty when there is nothing to explain."""
     detail: str = ""
     """The reason in words, for people."""
+    changed_at: datetime | None = None
+    """When it came to stand where it stands; set by the store."""
 
 
 class Run(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -45,6 +46,19 @@ class Author(StrEnum):
     STAFF = "staff"
 
 
+class Attachment(_Record):
+    """A file that came with a message; its bytes stay in the helpdesk until the desk keeps them as evidence."""
+
+    id: str
+    """Names it within its ticket."""
+    name: str
+    """As the sender called it: text from outside, never a path."""
+    media_type: str
+    """As the helpdesk states it, for example ``image/png``."""
+    size: int
+    """Bytes."""
+
+
 class Message(_Record):
     """One message of a conversation."""
 
@@ -56,6 +70,7 @@ class Message(_Record):
     """False for internal notes, which the requester never sees."""
     automatic: bool = False
     """True when the mail system marked it as an automatic reply."""
+    attachments: tuple[Attachment, ...] = ()
 
 
 class TicketStatus(StrEnum):
@@ -80,6 +95,10 @@ class Ticket(_Record):
     opened_at: datetime
     version: int
     """Counts the requester's and the staff's messages and changes; compared before every reply or effect."""
+    merged_into: str = ""
+    """Id of the ticket that goes on in its place, if staff merged it or marked it as a duplicate."""
+    satisfaction: int | None = None
+    """The requester's rating of the help they got, 1 (bad) to 5 (good); None without one."""
 
     def requester_messages(self) -> tuple[Message, ...]:
         """What the requester wrote, oldest first."""
@@ -96,7 +115,17 @@ class Ticket(_Record):
 
 
 class Helpdesk(Protocol):
-    """One tenant's helpdesk. Writes carry a key: the same key twice is one message, one change."""
+    """One tenant's helpdesk. Writes carry a key: the same key twice is one message, one change.
+
+    Every method raises `HelpdeskUnavailable` when the helpdesk does not answer, after the connector's own tries.
+    """
+
+    async def changed(self, since: datetime | None) -> Sequence[str]:
+        """Ids of the tickets that were opened or changed at or after ``since`` (None: all), longest ago first.
+
+        May name tickets that did not change; never leaves one out.
+        """
+        ...
 
     async def get(self, ticket_id: str) -> Ticket:
         """The ticket as it stands now; `TicketNotFound` if there is none."""
@@ -112,6 +141,14 @@ class Helpdesk(Protocol):
 
     async def set_status(self, ticket_id: str, status: TicketStatus, *, key: str) -> None:
         """Change the status once per ``key``."""
+        ...
+
+    async def note(self, ticket_id: str, text: str, *, key: str) -> None:
+        """Write an internal note, which the requester never sees, once per ``key``."""
+        ...
+
+    async def attachment(self, ticket_id: str, attachment_id: str) -> bytes:
+        """The bytes of an attachment; `AttachmentMissing` if the helpdesk has none of that id."""
         ...
 
     async def hand_off(self, ticket_id: str, summary: str, *, key: str) -> None:

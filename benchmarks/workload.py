@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pydantic import BaseModel
@@ -24,6 +25,7 @@ from agents import (
     Work,
     tool,
 )
+from agents.errors import AttachmentMissing
 from agents.paths import Template
 from agents.planner.plan import Plan, ToolStep
 from agents.planner.replies import Replies
@@ -59,6 +61,15 @@ class QuietHelpdesk:
 
     async def set_status(self, ticket_id: str, status: TicketStatus, *, key: str) -> None:
         pass
+
+    async def changed(self, since: datetime | None) -> Sequence[str]:
+        return [self._ticket.id]
+
+    async def note(self, ticket_id: str, text: str, *, key: str) -> None:
+        pass
+
+    async def attachment(self, ticket_id: str, attachment_id: str) -> bytes:
+        raise AttachmentMissing(ticket_id, attachment_id)
 
     async def hand_off(self, ticket_id: str, summary: str, *, key: str) -> None:
         pass

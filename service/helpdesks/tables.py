@@ -25,6 +25,9 @@ class TicketRow(SQLModel, table=True):
     tags: list[Any] = Field(sa_column=Column(JSON, nullable=False))
     opened_at: datetime = Field(sa_type=UtcDateTime)
     version: int
+    changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    merged_into: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    satisfaction: int | None = None
 
 
 class MessageRow(SQLModel, table=True):
@@ -41,6 +44,18 @@ class MessageRow(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
     public: bool
     automatic: bool
+    attachments: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
+
+
+class AttachmentRow(SQLModel, table=True):
+    """The bytes of one attachment."""
+
+    __tablename__ = "helpdesk_attachment"
+
+    tenant: str = Field(primary_key=True)
+    ticket_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    data: bytes
 
 
 class ChangeRow(SQLModel, table=True):

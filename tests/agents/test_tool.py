@@ -234,7 +234,7 @@ HOSTILE: list[Callable[..., Any]] = [
 ]
 
 
-@pytest.mark.parametrize("function", HOSTILE, ids=str)
+@pytest.mark.parametrize("function", HOSTILE)
 async def test_a_misbehaving_tool_is_an_error_of_the_tool(function: Callable[..., Any]) -> None:
     with pytest.raises(ToolFailed):
         await read(function).call(context(), {})
@@ -242,7 +242,7 @@ async def test_a_misbehaving_tool_is_an_error_of_the_tool(function: Callable[...
         await effect(function).call(context(), {})
 
 
-@pytest.mark.parametrize("function", HOSTILE, ids=str)
+@pytest.mark.parametrize("function", HOSTILE)
 async def test_a_misbehaving_lookup_leaves_the_outcome_unknown(function: Callable[..., Any]) -> None:
     async def act(ctx: ToolContext) -> Answer:
         raise NotImplementedError

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from agents.errors import TicketNotFound
+from agents.errors import AttachmentMissing, TicketNotFound
 from agents.ticket import Author, Message, Requester, Ticket, TicketStatus
 
 OPENED = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -76,6 +77,19 @@ class MemoryHelpdesk:
         """Change the status once per key."""
         if self._first(ticket_id, key):
             self._put(await self.get(ticket_id), status=status)
+
+    async def changed(self, since: datetime | None) -> Sequence[str]:
+        """All tickets: none is ever left out."""
+        return list(self.tickets)
+
+    async def note(self, ticket_id: str, text: str, *, key: str) -> None:
+        """Note once per key."""
+        if self._first(ticket_id, key):
+            self.notes.append((ticket_id, text))
+
+    async def attachment(self, ticket_id: str, attachment_id: str) -> bytes:
+        """Nobody attaches anything here."""
+        raise AttachmentMissing(ticket_id, attachment_id)
 
     async def hand_off(self, ticket_id: str, summary: str, *, key: str) -> None:
         """Note the summary once per key."""
