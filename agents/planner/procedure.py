@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import regex
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.canonical import fingerprint
 from agents.documents import Source, load_model, nearest, read_document
@@ -40,8 +40,16 @@ class _Document(BaseModel):
 class Triggers(_Document):
     """How requesters put it, and how they put things that only sound like it."""
 
-    like: Annotated[tuple[str, ...], Field(min_length=1)]
+    like: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
+    otherwise: bool = False
+    """For messages that no procedure fits; at most one procedure of a deployment has it."""
+
+    @model_validator(mode="after")
+    def _has_examples(self) -> Self:
+        if not self.like and not self.otherwise:
+            raise ValueError("needs `like` lines, as requesters put it; only `otherwise: true` goes without")
+        return self
 
 
 class InputDocument(_Document):
@@ -115,11 +123,18 @@ def load_procedures(folder: Path, toolbox: Toolbox, replies: Replies) -> tuple[P
     """Every ``*.yaml`` of ``folder``; all of them are sound or none is used (`InvalidDocument`)."""
     procedures: list[Procedure] = []
     problems: list[Problem] = []
+    otherwise: list[str] = []
     for path in sorted(folder.glob("*.yaml")):
         try:
             procedures.append(load_procedure(path, toolbox, replies))
         except InvalidDocument as error:
             problems += error.problems
+            continue
+        if procedures[-1].triggers.otherwise:
+            otherwise.append(path.name)
+    if len(otherwise) > 1:
+        message = f"{' and '.join(otherwise)} have it; at most one procedure is for messages that none fits"
+        problems.append(Problem(file=str(folder), line=None, field="triggers.otherwise", message=message))
     names = [procedure.name for procedure in procedures]
     problems += [
         Problem(file=str(folder), line=None, field="procedure", message=f"{name!r} is the name of two files")

@@ -3,7 +3,9 @@
 Each ``like`` line is an example. A message is looked at sentence by sentence; a procedure scores by how close the best
 of these come to its examples (to their centre above all), by cosine over weighted words, word beginnings and letter
 groups (character pairs for Chinese, so no segmenter is needed). A sentence closer to an ``unlike`` line does not count.
-The words choose *which* written procedure runs, never what it may do.
+A message that no procedure fits goes to the one with ``otherwise: true``, if there is one, unless an ``unlike`` line of
+that one fits it; a message that two procedures fit goes to none. The words choose *which* written procedure runs, never
+what it may do.
 """
 
 from __future__ import annotations
@@ -73,13 +75,15 @@ class ProcedureSelector:
         """Abstains below ``threshold`` (score) or ``margin`` (lead over the next procedure)."""
         self._threshold = threshold
         self._margin = margin
-        procedures = tuple(procedures)
+        everything = tuple(procedures)
+        self._otherwise = next((one for one in everything if one.triggers.otherwise), None)
+        procedures = tuple(one for one in everything if one.triggers.like)
         lines = [line for one in procedures for line in one.triggers.like]
         seen = Counter(feature for line in lines for feature in _features(line))
         groups = [{feature for line in one.triggers.like for feature in _features(line)} for one in procedures]
         spread = Counter(feature for group in groups for feature in group)
         others = max(len(procedures) - 1, 1)
-        self._unseen = math.log(1 + len(lines))
+        self._unseen = math.log(1 + max(len(lines), 1))
         self._weights = {
             feature: math.log(1 + len(lines) / count) * (1 - 0.8 * (spread[feature] - 1) / others)
             for feature, count in seen.items()
@@ -89,8 +93,10 @@ class ProcedureSelector:
     def select(self, text: str) -> Selection:
         """The procedure for a message, or none with the reason."""
         vectors = [vector for part in _parts(text[:MAX_TEXT]) if (vector := self._vector(part))]
-        if not vectors or not self._examples:
+        if not vectors:
             return Selection(procedure=None, score=0.0, margin=0.0, reason="the message has no words to go by")
+        if not self._examples:
+            return self._none_fits(vectors, 0.0, 0.0)
         scores = sorted(
             ((_together([one.score(vector) for vector in vectors]), one.procedure) for one in self._examples),
             key=lambda pair: -pair[0],
@@ -98,11 +104,21 @@ class ProcedureSelector:
         score, best = scores[0]
         margin = score - scores[1][0] if len(scores) > 1 else score
         if score < self._threshold:
-            return Selection(procedure=None, score=score, margin=margin, reason="no procedure is like this message")
+            return self._none_fits(vectors, score, margin)
         if margin < self._margin:
             reason = f"it could be {best.name} or {scores[1][1].name}"
             return Selection(procedure=None, score=score, margin=margin, reason=reason)
         return Selection(procedure=best, score=score, margin=margin, reason=f"it is like the examples of {best.name}")
+
+    def _none_fits(self, vectors: Sequence[_Vector], score: float, margin: float) -> Selection:
+        last, reason = self._otherwise, "no procedure is like this message"
+        if last is None:
+            return Selection(procedure=None, score=score, margin=margin, reason=reason)
+        lines = [self._vector(line) for line in last.triggers.unlike]
+        if any(_cosine(vector, line) >= self._threshold for vector in vectors for line in lines):
+            reason = f"{reason}, and it is like what {last.name} is not for"
+            return Selection(procedure=None, score=score, margin=margin, reason=reason)
+        return Selection(procedure=last, score=score, margin=margin, reason=f"{reason}; {last.name} is for such")
 
     def _examples_of(self, procedure: Procedure) -> _Examples:
         like = [self._vector(line) for line in procedure.triggers.like]

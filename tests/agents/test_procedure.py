@@ -129,6 +129,24 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
         load_procedures(tmp_path, TOOLBOX, REPLIES)
 
 
+def test_one_procedure_may_be_for_what_none_fits(tmp_path: Path) -> None:
+    likes = "{like: [refund please, my mug arrived broken]}"
+    anything = REFUND.replace(likes, "{otherwise: true}")
+    (tmp_path / "a.yaml").write_text(anything)
+    (tmp_path / "b.yaml").write_text(REFUND.replace("procedure: refund", "procedure: other"))
+    assert [one.triggers.otherwise for one in load_procedures(tmp_path, TOOLBOX, REPLIES)] == [True, False]
+    (tmp_path / "c.yaml").write_text(anything.replace("procedure: refund", "procedure: third"))
+    with pytest.raises(InvalidDocument, match=r"triggers.otherwise: a.yaml and c.yaml have it; at most one"):
+        load_procedures(tmp_path, TOOLBOX, REPLIES)
+
+
+@pytest.mark.parametrize("triggers", ["{}", "{like: []}", "{unlike: [where is it]}", "{otherwise: false}"])
+def test_without_examples_nothing_can_choose_it(triggers: str) -> None:
+    found = problems(REFUND.replace("{like: [refund please, my mug arrived broken]}", triggers))
+    assert [(line, field) for line, field, _ in found] == [(4, "triggers")]
+    assert "needs `like` lines" in found[0][2]
+
+
 def test_an_empty_or_strange_document_is_refused() -> None:
     for text in ("", "[]", "a", "procedure:\n", "steps: {}", REFUND + "steps: []\n"):
         assert problems(text)

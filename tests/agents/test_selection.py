@@ -25,9 +25,10 @@ LIKE = {
 UNLIKE = {"refund": ["where is my refund", "什么时候到货"], "cancel": ["cancel my newsletter"], "address": []}
 
 
-def procedure(name: str, like: list[str], unlike: list[str]) -> Procedure:
+def procedure(name: str, like: list[str], unlike: list[str], otherwise: bool = False) -> Procedure:
     text = REFUND.replace("procedure: refund", f"procedure: {name}")
-    text = text.replace("{like: [refund please, my mug arrived broken]}", f"{{like: {like!r}, unlike: {unlike!r}}}")
+    triggers = f"{{like: {like!r}, unlike: {unlike!r}, otherwise: {otherwise}}}"
+    text = text.replace("{like: [refund please, my mug arrived broken]}", triggers)
     return compile_procedure(parse_document(text, "p.yaml"), Toolbox(Shop().tools()), REPLIES)
 
 
@@ -78,6 +79,40 @@ def test_a_tie_is_left_to_people() -> None:
     assert selection.procedure is None
     assert selection.margin == 0
     assert ProcedureSelector([]).select("please").procedure is None
+
+
+ANSWERS = procedure("answers", [], ["our lawyer will sue you", "may we interview your press office"], otherwise=True)
+WITH_ANSWERS = ProcedureSelector([*(procedure(name, LIKE[name], UNLIKE[name]) for name in LIKE), ANSWERS])
+
+
+def test_what_fits_no_procedure_goes_to_the_one_for_such() -> None:
+    selection = WITH_ANSWERS.select("Do you sell gift cards for weddings?")
+    assert selection.procedure is ANSWERS
+    assert selection.reason == "no procedure is like this message; answers is for such"
+    assert ProcedureSelector([ANSWERS]).select("Do you sell gift cards?").procedure is ANSWERS
+
+
+@pytest.mark.parametrize(
+    "text, name", [("Please cancel my order 10002", "cancel"), ("杯子收到时碎了。我要退款。", "refund")]
+)
+def test_what_fits_a_procedure_goes_there_all_the_same(text: str, name: str) -> None:
+    chosen = WITH_ANSWERS.select(text).procedure
+    assert chosen is not None
+    assert chosen.name == name
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12345 !!!", "I shall sue you, says our lawyer", "can we interview the press office"]
+)
+def test_not_even_that_one_gets_what_says_nothing_or_is_not_for_it(text: str) -> None:
+    assert WITH_ANSWERS.select(text).procedure is None
+
+
+def test_what_could_be_two_goes_to_neither_and_not_to_the_one_for_the_rest() -> None:
+    twins = [procedure(name, ["please cancel my order"], []) for name in ("one", "two")]
+    selection = ProcedureSelector([*twins, ANSWERS]).select("please cancel my order")
+    assert selection.procedure is None
+    assert selection.reason == "it could be one or two"
 
 
 @pytest.mark.parametrize(
