@@ -166,6 +166,8 @@ def _parts_of(source: Source, field: tuple[str | int, ...], loc: tuple[str | int
                 data = data[part]
             case list(), int() if part < len(data):
                 data = data[part]
+            case ((str() | list()), str()):
+                continue
             case _ if index < len(loc) - 1:
                 continue
         real.add(part)

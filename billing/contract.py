@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    Tag,
+)
 
 from agents.canonical import canonical_json, fingerprint
 from agents.documents import Source, load_model, read_document
@@ -25,7 +35,7 @@ from billing.errors import ContractNotInForce, InvalidAmount
 from billing.money import exact
 from billing.periods import utc
 from evaluators.signing import Signature, SigningKey, verifies
-from evaluators.terms import OutcomeTerms
+from evaluators.terms import OutcomeTerms, ValuePath
 
 MAX_PRICE_CHARACTERS = 16
 _DURATION = re.compile(r"([1-9]\d{0,4})([mhd])")
@@ -63,6 +73,17 @@ def _price(value: Any) -> Decimal:
     return price
 
 
+def _share(value: Any) -> Decimal:
+    message = f'write a share as text above 0 and at most 1, "0.10" for a tenth; found {value!r}'
+    try:
+        share = _price(value)
+    except ValueError:
+        raise ValueError(message) from None
+    if not 0 < share <= 1:
+        raise ValueError(message)
+    return share
+
+
 def _zone(value: Any) -> str:
     try:
         return ZoneInfo(str(value)).key
@@ -71,7 +92,9 @@ def _zone(value: Any) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(duration_text, return_type=str)]
-Price = Annotated[Decimal, BeforeValidator(_price)]
+Amount = Annotated[Decimal, BeforeValidator(_price)]
+"""In major units of the contract's currency."""
+Share = Annotated[Decimal, BeforeValidator(_share)]
 Timezone = Annotated[str, BeforeValidator(_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """Names become parts of account names and file names: lower-case letters, digits, ``_`` and ``-``."""
@@ -81,11 +104,45 @@ class _Terms(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class ShareOfValue(_Terms):
+    """A price that follows what the outcome is worth: the record says the value, never the claim."""
+
+    share: Share
+    of: ValuePath
+    minimum: Amount = Decimal(0)
+    maximum: Amount
+
+    def __str__(self) -> str:
+        return f"{(self.share * 100).normalize():f} % of {self.of}, {self.minimum} to {self.maximum}"
+
+
+Price = Annotated[
+    Annotated[Amount, Tag("an amount")] | Annotated[ShareOfValue, Tag("a share")],
+    Discriminator(lambda value: "a share" if isinstance(value, dict | ShareOfValue) else "an amount"),
+]
+
+
+class SettleTerms(_Terms):
+    """When a verified outcome becomes a charge."""
+
+    after: Duration
+    restarts_on: tuple[Literal["requester_message", "staff_public_reply"], ...] = ()
+    """A message that asks for nothing more (thanks, an automatic reply) starts ``after`` anew."""
+    no_later_than: Duration
+    """Counted from the verdict; nothing stretches the window beyond it."""
+
+
 class PricedOutcome(OutcomeTerms):
     """One type of outcome: what it means, how it is proven, and its price."""
 
     price: Price
-    """In major units of the contract's currency."""
+    settle: SettleTerms | None = None
+    """A window of its own, for what takes longer to prove itself; None: the contract's."""
+
+    @property
+    def worth(self) -> ValuePath | None:
+        """Where the record says what this outcome is worth, if the price is a share of it."""
+        return self.price.of if isinstance(self.price, ShareOfValue) else None
 
 
 class Between(_Terms):
@@ -101,16 +158,6 @@ class Every(_Terms):
 
     every: Literal["month"]
     timezone: Timezone
-
-
-class SettleTerms(_Terms):
-    """When a verified outcome becomes a charge."""
-
-    after: Duration
-    restarts_on: tuple[Literal["requester_message", "staff_public_reply"], ...] = ()
-    """A message that asks for nothing more (thanks, an automatic reply) starts ``after`` anew."""
-    no_later_than: Duration
-    """Counted from the verdict; nothing stretches the window beyond it."""
 
 
 class ReverseTerms(_Terms):
@@ -164,6 +211,10 @@ class Contract(_Terms):
         """``id@version``"""
         return f"{self.contract}@{self.version}"
 
+    def settles(self, outcome_type: str) -> SettleTerms:
+        """When an outcome of that type becomes a charge; `KeyError` if the contract does not know the type."""
+        return self.outcomes[outcome_type].settle or self.settle
+
 
 def load_contract(path: Path) -> tuple[Source, Contract]:
     """The contract file at ``path``: its data as written, and typed.
@@ -186,10 +237,21 @@ def read_contract(source: Source) -> Contract:
 
 def _contradictions(contract: Contract) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for name, terms in contract.outcomes.items():
-        try:
-            exact(terms.price, contract.currency)
-        except InvalidAmount as error:
-            yield ("outcomes", name, "price"), str(error)
+        place = ("outcomes", name, "price")
+        amounts: dict[tuple[str | int, ...], Decimal]
+        if isinstance(terms.price, ShareOfValue):
+            amounts = {(*place, "minimum"): terms.price.minimum, (*place, "maximum"): terms.price.maximum}
+            if terms.price.maximum < terms.price.minimum:
+                yield (*place, "maximum"), "is less than minimum"
+        else:
+            amounts = {place: terms.price}
+        for field, amount in amounts.items():
+            try:
+                exact(amount, contract.currency)
+            except InvalidAmount as error:
+                yield field, str(error)
+        if terms.settle is not None and terms.settle.no_later_than < terms.settle.after:
+            yield ("outcomes", name, "settle", "no_later_than"), "is shorter than settle.after"
     if contract.settle.no_later_than < contract.settle.after:
         yield ("settle", "no_later_than"), "is shorter than settle.after"
     if contract.between.vendor == contract.between.customer:

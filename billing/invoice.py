@@ -14,8 +14,9 @@ from billing import counters, ledger
 from billing.contract import Contract, SignedContract, duration_text
 from billing.errors import InvoiceMismatch, InvoiceNotFound, PeriodNotOver
 from billing.money import total
+from billing.outcome import billable
 from billing.periods import Period, month_of, utc
-from billing.pricing import Billable, Line, rate
+from billing.pricing import Line, rate
 from billing.tables import InvoiceRow, OutcomeRow
 from billing.transitions import OutcomeState, move
 
@@ -90,7 +91,7 @@ def issue(
         return None
     if any(row.contract_sha256 != signed_contract.sha256 for row in rows):
         raise InvoiceMismatch(f"outcomes of {period.label} were verified under other terms than {contract.reference}")
-    lines = rate((Billable(outcome_id=row.id, outcome_type=row.outcome_type) for row in charged), contract)
+    lines = rate(map(billable, charged), contract)
     amount = total((line.amount for line in lines), contract.currency)
     _equal_ledger(session, tenant, rows, amount)
     number = counters.next_number(session, tenant, counters.INVOICE)

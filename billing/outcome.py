@@ -29,7 +29,7 @@ from billing.errors import (
     VerdictRefused,
 )
 from billing.periods import month_of, utc
-from billing.pricing import price
+from billing.pricing import Billable, price
 from billing.tables import InvoiceRow, OutcomeRow
 from billing.transitions import OutcomeState, Transition, history, move
 from evaluators.verdict import CheckResult, Finding, Verdict
@@ -157,9 +157,9 @@ def record_verdict(
     elif not episode.take(session, row, now=utc(now)):
         move(session, row, OutcomeState.REJECTED, code="already_charged", at=now)
     else:
-        unit = price(verdict.outcome_type, contract)
+        unit = price(verdict.outcome_type, contract, value=verdict.value)
         row.price_minor, row.currency = unit.minor, unit.currency
-        row.verified_at, row.settle_at = utc(now), utc(now) + contract.settle.after
+        row.verified_at, row.settle_at = utc(now), utc(now) + contract.settles(verdict.outcome_type).after
         move(session, row, OutcomeState.VERIFIED, code="proof_passed", at=now)
     return described(session, row)
 
@@ -206,7 +206,7 @@ def settle(
     contract = kept_contract(session, tenant=tenant, reference=row.contract).verify()
     if utc(now) < row.settle_at:
         raise NotDue(f"outcome {outcome_id} settles at {row.settle_at.isoformat()}, not before")
-    deadline = row.verified_at + contract.settle.no_later_than
+    deadline = row.verified_at + contract.settles(row.outcome_type).no_later_than
     if still_stands.finding is Finding.UNDETERMINED and utc(now) < deadline:
         return described(session, row)
     row.settlement = canonical_json(still_stands).decode()
@@ -255,6 +255,12 @@ def unit_price(row: OutcomeRow) -> Money:
     assert row.price_minor is not None
     assert row.currency is not None
     return Money(minor=row.price_minor, currency=row.currency)
+
+
+def billable(row: OutcomeRow) -> Billable:
+    """What the price of ``row`` rests on, with the value that its signed verdict says."""
+    value = Verdict.model_validate_json(row.verdict).value if row.verdict is not None else None
+    return Billable(outcome_id=row.id, outcome_type=row.outcome_type, value=value)
 
 
 def described(session: Session, row: OutcomeRow) -> Outcome:
@@ -332,6 +338,8 @@ def _not_billable(verdict: Verdict, contract: Contract) -> str:
         return "class_not_billable"
     if verdict.subject.partition(":")[0] != terms.subject:
         return "wrong_subject"
+    if terms.worth is not None and (verdict.value is None or verdict.value.currency != contract.currency):
+        return "value_in_another_currency"
     return ""
 
 

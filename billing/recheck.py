@@ -17,7 +17,7 @@ from billing.bundle import Papers, receipts_behind
 from billing.contract import Contract
 from billing.credit_notes import REASONS
 from billing.episode import normalised_email
-from billing.errors import BillingError
+from billing.errors import BillingError, InvalidAmount
 from billing.invoice import terms_of
 from billing.ledger import JournalEntry, Posting
 from billing.money import total
@@ -80,6 +80,8 @@ def examination_problems(papers: Papers, contract: Contract, evidence: EvidenceS
                 f"verdict {verdict.id} says {verdict.finding} ({verdict.code}); "
                 f"examined again it is {again.finding} ({again.code})"
             )
+        elif again.value != verdict.value:
+            yield f"verdict {verdict.id} says a value of {verdict.value}; on its evidence it is {again.value}"
 
 
 def charge_problems(papers: Papers, contract: Contract) -> Iterator[str]:
@@ -149,9 +151,11 @@ def rating_problems(papers: Papers, contract: Contract) -> Iterator[str]:
     """The invoice is what the contract makes of its outcomes, to the cent."""
     invoice = papers.invoice
     types = {outcome.id: outcome.outcome_type for outcome in papers.outcomes}
+    values = {verdict.claim_id: verdict.value for verdict in papers.verdicts}
     ids = [outcome_id for line in invoice.lines for outcome_id in line.outcomes]
+    facts = (Billable(outcome_id=i, outcome_type=types[i], value=values.get(i)) for i in ids if i in types)
     try:
-        lines = rate((Billable(outcome_id=i, outcome_type=types[i]) for i in ids if i in types), contract)
+        lines = rate(facts, contract)
         amount = total((line.amount for line in lines), contract.currency)
     except BillingError as error:
         yield f"the outcomes cannot be rated again: {error}"
@@ -222,8 +226,13 @@ def _settlement(papers: Papers, contract: Contract, outcome: Outcome, verdict: V
         return
     if verdict is not None and verdict.evidence_class != terms.evidence_class:
         yield f"its evidence class is {verdict.evidence_class}, the contract bills {terms.evidence_class}"
-    if outcome.price != price(outcome.outcome_type, contract):
-        yield f"its price is {outcome.price}, the contract's {price(outcome.outcome_type, contract)}"
+    try:
+        agreed = price(outcome.outcome_type, contract, value=verdict.value if verdict is not None else None)
+    except InvalidAmount as error:
+        yield f"it has no price: {error}"
+    else:
+        if outcome.price != agreed:
+            yield f"its price is {outcome.price}, the contract's {agreed}"
     if (outcome.contract, outcome.contract_sha256) != (papers.contract.reference, papers.contract.sha256):
         yield f"it was priced under other terms: {outcome.contract}"
     if outcome.ticket_opened_at is None or outcome.ticket_opened_at < papers.contract.in_force_from:
@@ -233,7 +242,7 @@ def _settlement(papers: Papers, contract: Contract, outcome: Outcome, verdict: V
     if settled is None or verified is None or due is None:
         yield "it was never settled"
         return
-    if settled < max(due, verified + contract.settle.after):
+    if settled < max(due, verified + contract.settles(outcome.outcome_type).after):
         yield f"it settled at {settled}, before its window ended"
     if not papers.invoice.period_start <= settled < papers.invoice.period_end:
         yield f"it settled at {settled}, outside the invoice's period"

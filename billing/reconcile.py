@@ -14,8 +14,8 @@ from billing.credit_notes import CreditNote, list_credit_notes
 from billing.errors import BillingError
 from billing.invoice import Invoice, invoices
 from billing.ledger import JournalEntry
-from billing.outcome import unit_price
-from billing.pricing import Billable, rate
+from billing.outcome import billable, unit_price
+from billing.pricing import rate
 from billing.tables import ChargeRow, OutcomeRow
 from billing.transitions import OutcomeState
 
@@ -136,7 +136,7 @@ def _differences_of_invoices(
         if invoice.number != f"INV-{n:04d}":
             yield f"invoice numbers have a gap at INV-{n:04d}"
         ids = [outcome_id for line in invoice.lines for outcome_id in line.outcomes]
-        billables = [Billable(outcome_id=i, outcome_type=by_id[i].outcome_type) for i in ids if i in by_id]
+        billables = [billable(by_id[i]) for i in ids if i in by_id]
         try:
             contract = kept_contract(session, tenant=tenant, reference=invoice.contract).verify()
             if rate(billables, contract) != invoice.lines:

@@ -68,7 +68,7 @@ def restart_window(
         assert row.contract is not None
         assert row.verified_at is not None
         assert row.settle_at is not None
-        terms = kept_contract(session, tenant=tenant, reference=row.contract).verify().settle
+        terms = kept_contract(session, tenant=tenant, reference=row.contract).verify().settles(row.outcome_type)
         later = min(utc(at) + terms.after, row.verified_at + terms.no_later_than)
         if event in terms.restarts_on and later > row.settle_at:
             row.settle_at = later

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from agents.errors import ExpressionError
+from agents.errors import ExpressionError, PathError
 from agents.expressions import Expression
+from agents.paths import parse_path
 from evaluators.verdict import EvidenceClass
 
 VISIBLE = frozenset({"before", "after", "task", "claim", "receipt", "subject"})
@@ -32,6 +33,21 @@ ProofExpression = Annotated[
     BeforeValidator(_compiled),
     PlainSerializer(lambda expression: expression.source, return_type=str),
 ]
+
+
+def _value_path(value: Any) -> str:
+    try:
+        path = parse_path(str(value))
+    except PathError as error:
+        raise ValueError(str(error)) from None
+    if path[0] not in ("before", "after") or len(path) < 2 or not all(isinstance(part, str) for part in path):
+        raise ValueError(f"write where the record holds the value, such as after.kept_minor; found {value!r}")
+    return str(value)
+
+
+ValuePath = Annotated[str, BeforeValidator(_value_path)]
+"""Where a record holds an amount: ``after.kept_minor``. Whole minor units of the currency that the field ``currency``
+beside it names."""
 
 
 class ProofTerms(BaseModel):
@@ -75,6 +91,11 @@ class OutcomeTerms(BaseModel):
     proof: ProofTerms
     requires: tuple[Literal["proof", "asked_for", "reply_ok"], ...]
 
+    @property
+    def worth(self) -> ValuePath | None:
+        """Where the record says what this outcome is worth; None where nobody needs to know."""
+        return None
+
     @model_validator(mode="after")
     def _complete(self) -> OutcomeTerms:
         if "proof" not in self.requires:
@@ -88,6 +109,8 @@ class OutcomeTerms(BaseModel):
             raise ValueError("an effect_verified outcome must require asked_for: an unwanted effect is not a service")
         if not effect and self.proof.holds is None:
             raise ValueError("a grounded outcome needs proof.holds: the condition that makes the answer right")
+        if not effect and self.worth is not None and self.worth.startswith("before."):
+            raise ValueError("a grounded outcome has no record from before; its value is read from after.")
         if "asked_for" in self.requires and not self.asked:
             raise ValueError("asked_for needs at least one phrase in asked")
         return self

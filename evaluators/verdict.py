@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from agents.evidence import Evidence
+from agents.money import Money
 from evaluators.signing import Signature, verifies
 
 
@@ -64,6 +65,8 @@ class Verdict(BaseModel):
     code: str
     """``ok``, or the code of the first check whose finding is this verdict's."""
     checks: tuple[CheckResult, ...]
+    value: Money | None = Field(default=None, exclude_if=lambda value: value is None)
+    """What the outcome is worth, as the record says; only where the contract's price is a share of it."""
     before: Evidence | None
     """The system of record ahead of the effect, as the evaluators read it."""
     after: Evidence | None

@@ -16,6 +16,7 @@ from evaluators.case import Case, Subject, own_words
 from evaluators.checks.answer import Check
 from evaluators.checks.effect import effect
 from evaluators.checks.standing import standing, subject_problem, unmet
+from evaluators.checks.value import measured
 from evaluators.errors import SourceUnavailable
 from evaluators.observer import Snapshots
 from evaluators.panel import Examination, examine
@@ -94,6 +95,7 @@ class Verifier:
             evidence_class=examination.evidence_class,
             code=examination.code,
             checks=examination.checks,
+            value=examination.value,
             before=before,
             after=keep_reading(self._evidence, after, label="after") if after else None,
             request=put_json(self._evidence, request, label="request"),
@@ -111,8 +113,9 @@ class Verifier:
 
         For an effect the whole proof is repeated with the record from before it and the record as it is now. For an
         answer that changed nothing the record must still be the requester's; its condition may have moved on with
-        time. Codes are those of the proofs, and ``evidence_missing`` (undetermined) if the record from before is lost.
-        The new reading is the result's evidence.
+        time. What is worth less now than the verdict says fails (``worth_less``): money is not settled for value that
+        is gone. Codes are those of the proofs, and ``evidence_missing`` (undetermined) if the record from before is
+        lost. The new reading is the result's evidence.
 
         Raises:
             ValueError: ``verdict`` is not about exactly this claim, or ``ticket`` is not its ticket.
@@ -130,6 +133,8 @@ class Verifier:
         case = _with_readings(bare, before, after)
         is_effect = terms.evidence_class is EvidenceClass.EFFECT_VERIFIED
         found = effect(case, terms, STILL_STANDS) if is_effect else _still_theirs(case, terms)
+        if found.finding is Finding.PASSED:
+            found = _worth_less(verdict, case, terms) or found
         return found.model_copy(update={"evidence": kept})
 
     async def _read(self, claim: Claim, terms: OutcomeTerms) -> Reading | None:
@@ -225,3 +230,14 @@ def _still_theirs(case: Case, terms: OutcomeTerms) -> CheckResult:
     values = visible(case)
     lost = unmet(STILL_STANDS, terms.proof.belongs_to, values, "not_theirs")
     return lost or STILL_STANDS.passed(explain(terms.proof.belongs_to, values))
+
+
+def _worth_less(verdict: Verdict, case: Case, terms: OutcomeTerms) -> CheckResult | None:
+    if verdict.value is None:
+        return None
+    now = measured(case, terms)
+    if now is None or now.currency != verdict.value.currency:
+        return STILL_STANDS.undetermined("value_unclear", f"{terms.worth} was {verdict.value} and cannot be read now")
+    if now.minor < verdict.value.minor:
+        return STILL_STANDS.failed("worth_less", f"{terms.worth} was {verdict.value} and is {now} now")
+    return None

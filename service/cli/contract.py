@@ -163,6 +163,11 @@ def _say_terms(terms: Contract) -> None:
     settle, reverse, dispute = terms.settle, terms.reverse_on, terms.dispute
     say(
         f"Settled {duration_text(settle.after)} after the verdict, no later than {duration_text(settle.no_later_than)}",
+        *(
+            f"  {name}: {duration_text(own.settle.after)}, no later than {duration_text(own.settle.no_later_than)}"
+            for name, own in terms.outcomes.items()
+            if own.settle is not None
+        ),
         f"Reversed within {duration_text(reverse.within)}: {', '.join(reverse.when) or 'never'}",
         f"Dispute within {duration_text(dispute.within)}, credited if undecided after "
         f"{duration_text(dispute.undecided_after)}",

@@ -105,6 +105,8 @@ def _show(invoice: Invoice, notes: list[CreditNote], bundle: str, *, as_json: bo
             for line in invoice.lines
         ],
     )
+    for outcome_type, basis in {line.outcome_type: line.basis for line in invoice.lines if line.basis}.items():
+        say(f"Unit price of {outcome_type}: {basis} {invoice.currency}")
     say(f"Total: {invoice.total}")
     if invoice.reversed:
         reversals = [(one.outcome_id, one.outcome_type, one.code) for one in invoice.reversed]

@@ -36,6 +36,8 @@ class LineView:
     evidence_class: str
     quantity: int
     unit: str
+    basis: str
+    """How the unit price comes about where it is a share; empty where it is fixed."""
     amount: str
     tickets: tuple[TicketLink, ...]
 
@@ -195,6 +197,7 @@ def _invoice(
                 evidence_class=line.evidence_class.value,
                 quantity=line.quantity,
                 unit=line.unit.text(),
+                basis=line.basis,
                 amount=line.amount.text(),
                 tickets=tuple(_link(one, anchors) for one in line.outcomes),
             )

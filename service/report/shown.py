@@ -54,8 +54,12 @@ _WORDS = {
     "reopened_before_settlement": "the requester came back before it settled",
     "same_subject_reopened": "the requester came back about the same subject",
     "spam": "the helpdesk tagged it as spam",
+    "no_value": "the record shows no value",
     "state_unchanged": "the system of record did not change",
     "subject_not_named": "the requester did not name the subject",
+    "value_in_another_currency": "the record's value is in another currency than the contract",
+    "value_unclear": "the record does not say what it is worth",
+    "worth_less": "the record shows less value than when it was verified",
 }
 
 

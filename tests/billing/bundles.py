@@ -15,6 +15,7 @@ from agents.evidence import Evidence, MemoryEvidenceStore
 from agents.receipt import Effect, Receipt, ReceiptState
 from agents.ticket import Author, Message, Requester, Ticket
 from billing.bundle import write_bundle
+from billing.contract import SignedContract
 from billing.invoice import issue
 from billing.outcome import record_verdict, settle
 from billing.periods import month
@@ -33,7 +34,8 @@ EMAIL = "ada@example.org"
 class Shop:
     """A system of record, evaluators that read it, and an agent that always does what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, signed: SignedContract | None = None) -> None:
+        self.signed = signed or contract()
         self.clock = ManualClock(START)
         self.evidence = MemoryEvidenceStore()
         self.records = MemorySource(clock=self.clock)
@@ -50,12 +52,13 @@ class Shop:
     def receipts_of(self, task_id: str) -> Iterable[Receipt]:
         return [receipt for receipt in self.receipts if receipt.task_id == task_id]
 
-    def refund(self, n: int) -> Claim:
+    def refund(self, n: int, total_minor: int = 3490) -> Claim:
         """Refund order n in full; the claim of it."""
         order, key = f"{10480 + n}", f"task-{n}/refund/1"
         record: dict[str, Any] = {
             "customer_email": EMAIL,
-            "total_minor": 3490,
+            "currency": "USD",
+            "total_minor": total_minor,
             "refunded_minor": 0,
             "refund_reference": "",
         }
@@ -70,7 +73,7 @@ class Shop:
                 taken_at=seen.read_at,
             )
         )
-        self.records.put("order", order, {**record, "refunded_minor": 3490, "refund_reference": key})
+        self.records.put("order", order, {**record, "refunded_minor": total_minor, "refund_reference": key})
         picture = self.evidence.put(b"\x89PNG picture of %d" % n, media_type="image/png", label="done")
         self._receipt(n, key, Effect.WRITE, {"order_id": order}, {"state": "done"}, (picture,))
         return self._claim(n, "refund_issued", "Your order is refunded.", (key,))
@@ -97,15 +100,15 @@ class Shop:
             opened_at=START,
             version=1,
         )
-        terms = TERMS.outcomes[claim.outcome_type]
+        terms = self.signed.verify().outcomes[claim.outcome_type]
         receipts = list(self.receipts_of(claim.task_id))
         books.claim(claim)
         verdict = asyncio.run(
             self.verifier.verify(
                 claim,
                 terms=terms,
-                contract=contract().reference,
-                contract_sha256=contract().sha256,
+                contract=self.signed.reference,
+                contract_sha256=self.signed.sha256,
                 ticket=ticket,
                 receipts=receipts,
             )
@@ -113,7 +116,7 @@ class Shop:
         stands = asyncio.run(self.verifier.still_stands(verdict, claim, terms, receipts, ticket))
         with books.write() as session:
             outcome = record_verdict(
-                session, claim, verdict, contract(), ticket_opened_at=START, ticket_tags=(), now=START + HOUR
+                session, claim, verdict, self.signed, ticket_opened_at=START, ticket_tags=(), now=START + HOUR
             )
             assert outcome.state == "verified", verdict
             settle(
