@@ -14,6 +14,7 @@ from agents.clock import Clock
 from agents.effect import EffectObserver
 from agents.evidence import EvidenceStore
 from agents.journal import Journal
+from agents.next_reply import next_reply
 from agents.planner.replies import Replies
 from agents.runtime.port import Runtime
 from agents.ticket import Helpdesk
@@ -64,6 +65,10 @@ class Executor:
             end = stop.end
         walk.note_end(end)
         return end
+
+    async def next_reply(self, work: Work) -> str:
+        """What the run would tell the requester next, going by its receipts alone; empty where nobody knows."""
+        return await next_reply(self._caller(work), self.replies, work)
 
     def _caller(self, work: Work) -> Caller:
         context = ToolContext(

@@ -258,6 +258,13 @@ def approvals(session: Session, tenant: str, state: ApprovalState) -> list[Appro
     return [Approval.model_validate(row.record) for row in session.exec(query.order_by(col(ApprovalRow.id)))]
 
 
+def approvals_of_task(session: Session, tenant: str, task_id: str) -> list[Approval]:
+    """All approvals that were asked for a task, in whatever state."""
+    query = select(ApprovalRow).where(ApprovalRow.tenant == tenant).order_by(col(ApprovalRow.id))
+    rows = session.exec(query.where(col(ApprovalRow.id).startswith(f"{task_id}:", autoescape=True)))
+    return [Approval.model_validate(row.record) for row in rows]
+
+
 def save_approval(session: Session, approval: Approval) -> None:
     """Insert or update an approval."""
     session.merge(

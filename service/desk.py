@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -43,7 +44,7 @@ from evaluators import Finding, Followup, Verifier, classify
 from evaluators.tables import save_verdict, verdict_of_claim
 from service.database import Database
 from service.deployment import Deployment
-from service.handoff import handoff_note
+from service.handoff import gather_handoff, handoff_note
 from service.progress import Moment, Progress
 
 SPAM = "spam"
@@ -337,16 +338,21 @@ class Desk:
         async def handed_off() -> dict[str, JsonValue]:
             with self._database.transaction() as session:
                 task = tables.task_of_ticket(session, self._tenant, ticket_id)
+            ticket = await self._helpdesk.get(ticket_id)
             if task is None:  # the job failed before it could open one
-                task = self._new_task(await self._helpdesk.get(ticket_id))
+                task = self._new_task(ticket)
             with self._database.transaction() as session:
                 tables.save_task(session, task)
-                receipts = tables.receipts_of_task(session, self._tenant, task.id)
+                handoff = gather_handoff(session, task, ticket, code=code, reason=reason)
                 runs = tables.runs_of_task(session, self._tenant, task.id)
-            procedure = runs[-1][0].procedure if runs else ""
-            note = handoff_note(task, procedure=procedure, code=code, reason=reason, receipts=receipts)
             greeting = task.requester.greeting
             text = self._deployment.replies.render("handed-off", task.language, {}, requester_name=greeting)
+            handoff = replace(handoff, holding_reply=text)
+            if runs and (procedure := self._deployment.procedure(runs[-1][0].procedure, runs[-1][1])) is not None:
+                work = Work(task=task, run=runs[-1][0], plan=procedure.plan, ticket=ticket)
+                next_reply = await self._executor.next_reply(work)
+                handoff = replace(handoff, plan=procedure.plan, next_reply=next_reply)
+            note = handoff_note(handoff, self._deployment.toolbox)
             await self._helpdesk.reply(ticket_id, text, key=f"{task.id}:handed-off:{code}")
             await self._helpdesk.hand_off(ticket_id, note, key=f"{task.id}:hand-off:{code}")
             self._set_task(ticket_id, TaskState.HANDED_OFF, code, reason)

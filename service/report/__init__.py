@@ -11,8 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from service.deployment import State
-from service.report.shown import harmless, words
+from service.reasons import words
 from service.report.view import ReportView, gather
+from service.shown import harmless
 
 __all__ = ["ReportView", "gather", "render", "write_report"]
 

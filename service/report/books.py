@@ -11,7 +11,8 @@ from sqlmodel import Session
 from billing import CreditNote, Invoice, JournalEntry, invoices, list_credit_notes, reconcile, verify_bundle
 from billing import ledger as chain
 from billing.verify import BundleCheck
-from service.report.shown import amount, amounts, day, minute, when, words
+from service.reasons import words
+from service.shown import amount, amounts, day, minute, when
 
 MAX_ENTRIES = 2_000
 """Journal entries that are listed."""

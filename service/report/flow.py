@@ -11,7 +11,7 @@ from agents.money import Money, exponent
 from agents.task import TaskState
 from billing import Outcome
 from billing.transitions import OutcomeState
-from service.report.shown import amount
+from service.shown import amount
 from service.summary import TicketLine
 
 WIDTH, HEIGHT, FALL = 1000, 88, 34

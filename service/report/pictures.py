@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agents.errors import EvidenceMissing
 from agents.evidence import Evidence, EvidenceStore
-from service.report.shown import Shown, shown
+from service.shown import Shown, shown
 
 MAX_PICTURE = 4_000_000
 """Bytes of one picture."""

@@ -28,7 +28,7 @@ from evaluators import (
     rebuilt_case,
 )
 from evaluators.proof import explain, holds, visible
-from service.report.shown import LETTER, PARAGRAPH, Shown, shown, value, when
+from service.shown import LETTER, PARAGRAPH, Shown, shown, value, when
 
 EXPRESSIONS = ("belongs_to", "became", "by", "holds")
 """The parts of a contract's proof, in the order in which they read well."""

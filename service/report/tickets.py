@@ -18,9 +18,10 @@ from agents.trace import Event, EventKind
 from billing import Outcome, SignedContract
 from billing.transitions import OutcomeState
 from evaluators.tables import verdict_of_claim
+from service.reasons import words
 from service.report.pictures import Picture, Pictures
 from service.report.proof import CheckView, VerdictView, check_view, verdict_view
-from service.report.shown import LETTER, LINE, PARAGRAPH, RESULT, Shown, amount, shown, took, value, when, words
+from service.shown import LETTER, LINE, PARAGRAPH, RESULT, Shown, amount, shown, took, value, when
 from service.summary import OutcomeLine, TicketLine
 
 MAX_STEPS = 200

@@ -27,9 +27,9 @@ from service.report.books import BooksView, TicketLink, books_view
 from service.report.flow import Figure, Stage, figures, flow
 from service.report.pictures import Pictures
 from service.report.proof import ProofView, proof_view
-from service.report.shown import amounts, day, when
 from service.report.tickets import TicketView, ticket_view
 from service.settings import load_settings
+from service.shown import amounts, day, when
 from service.summary import ticket_lines
 
 

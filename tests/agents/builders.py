@@ -193,7 +193,11 @@ class Desk:
 
     async def run(self, work: Work | None = None, *, runtime: InlineRuntime | None = None) -> End:
         """Run a job to its end."""
-        executor = Executor(
+        return await self.executor().run(work or self.work(), runtime or InlineRuntime())
+
+    def executor(self) -> Executor:
+        """An executor on this desk's parts."""
+        return Executor(
             toolbox=self.toolbox,
             replies=self.replies,
             journal=self.journal,
@@ -203,7 +207,6 @@ class Desk:
             clock=self.clock,
             on_event=self.told.append,
         )
-        return await executor.run(work or self.work(), runtime or InlineRuntime())
 
     def answer(self, *, approved: bool = True) -> Approval:
         """A person answers the question that stands."""

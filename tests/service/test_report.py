@@ -36,8 +36,9 @@ from service.clock import OffsetClock
 from service.database import Database
 from service.deployment import State, make_state
 from service.helpdesks.embedded import EmbeddedHelpdesk, NewTicket
+from service.reasons import words
 from service.report import gather, write_report
-from service.report.shown import harmless, shown, took, value, words
+from service.shown import harmless, shown, took, value
 from service.summary import TicketLine, outcome_lines, ticket_lines
 
 RETAIL = Path(__file__).parents[2] / "examples" / "retail"

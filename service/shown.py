@@ -31,36 +31,6 @@ _ODD = re.compile(
     "\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 """Characters that nobody sees: controls, marks that turn text around, hidden tags, half characters."""
-_WORDS = {
-    "already_charged": "the same Episode is charged already",
-    "answered": "the requester was answered; nothing was claimed",
-    "approval_rejected": "a person said no",
-    "claim_made": "the agent says it is done",
-    "input_missing": "the requester was asked for something",
-    "invoiced": "put on an invoice",
-    "needs_approval": "a person has to approve it",
-    "no_procedure": "no procedure fits",
-    "not_as_promised": "the record is not as the contract promises",
-    "not_asked_for": "the requester did not ask for it",
-    "not_by_this_run": "somebody else made the change",
-    "not_proven": "the evaluators found no proof",
-    "ok": "everything that the contract requires passed",
-    "order_not_found": "no such order of this requester",
-    "proof_passed": "the evaluators' proof passed",
-    "proof_stands": "a second look: the proof still stands",
-    "proof_undetermined": "the proof could not be looked at again in time",
-    "proof_undone": "the system of record no longer shows it",
-    "reopened": "the requester came back",
-    "reopened_before_settlement": "the requester came back before it settled",
-    "same_subject_reopened": "the requester came back about the same subject",
-    "spam": "the helpdesk tagged it as spam",
-    "no_value": "the record shows no value",
-    "state_unchanged": "the system of record did not change",
-    "subject_not_named": "the requester did not name the subject",
-    "value_in_another_currency": "the record's value is in another currency than the contract",
-    "value_unclear": "the record does not say what it is worth",
-    "worth_less": "the record shows less value than when it was verified",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +69,6 @@ def value(data: Any, limit: int = LINE) -> Shown:
     if isinstance(plain, str):
         return shown(plain, limit)
     return shown(json.dumps(plain, ensure_ascii=False, default=str), limit)
-
-
-def words(code: str) -> str:
-    """A coded reason in words."""
-    return _WORDS.get(code, code.replace("_", " "))
 
 
 def when(at: datetime) -> str:
