@@ -6,7 +6,10 @@ import os
 import re
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("tests.helpdesks.scenarios")
 
 SLOW_MACHINES = [HealthCheck.too_slow]
 settings.register_profile("settle", deadline=None, derandomize=True, suppress_health_check=SLOW_MACHINES)

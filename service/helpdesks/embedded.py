@@ -51,23 +51,22 @@ class EmbeddedHelpdesk:
         with self._database.transaction() as session:
             if session.get(TicketRow, (self._tenant, ticket.id)) is not None:
                 return False
-            session.add(
-                TicketRow(
-                    tenant=self._tenant,
-                    id=ticket.id,
-                    subject=ticket.subject,
-                    requester_email=ticket.requester.email,
-                    requester_name=ticket.requester.name,
-                    status=TicketStatus.OPEN.value,
-                    tags=list(ticket.tags),
-                    opened_at=now,
-                    version=len(ticket.messages),
-                    changed_at=now,
-                )
+            row = TicketRow(
+                tenant=self._tenant,
+                id=ticket.id,
+                subject=ticket.subject,
+                requester_email=ticket.requester.email,
+                requester_name=ticket.requester.name,
+                status=TicketStatus.OPEN.value,
+                tags=list(ticket.tags),
+                opened_at=now,
+                version=len(ticket.messages),
             )
+            session.add(row)
             for number, text in enumerate(ticket.messages, 1):
                 files = ticket.attachments if number == 1 else ()
                 self._write(session, ticket.id, f"{ticket.id}:{number}", Author.REQUESTER, text, attachments=files)
+            row.changed_at = self._clock.now()
             return True
 
     def write(
@@ -77,6 +76,7 @@ class EmbeddedHelpdesk:
         *,
         key: str,
         author: Author,
+        public: bool = True,
         automatic: bool = False,
         attachments: Sequence[NewAttachment] = (),
     ) -> Ticket:
@@ -84,7 +84,9 @@ class EmbeddedHelpdesk:
         with self._database.transaction() as session:
             row = self._row(session, ticket_id)
             if session.get(MessageRow, (self._tenant, ticket_id, key)) is None:
-                self._write(session, ticket_id, key, author, text, automatic=automatic, attachments=attachments)
+                self._write(
+                    session, ticket_id, key, author, text, public=public, automatic=automatic, attachments=attachments
+                )
                 self._count(session, row)
             return self._ticket(session, row)
 
