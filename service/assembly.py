@@ -28,6 +28,7 @@ from service.helpdesks.embedded import EmbeddedHelpdesk
 from service.journal import SqlJournal, SqlSnapshots
 from service.processes import Processes
 from service.progress import Moment, Progress, silent
+from service.rehearsal import Rehearsal
 from service.settlement import Settlement
 
 
@@ -134,6 +135,35 @@ async def running(
                 finally:
                     await engine.stop()
         database.close()
+
+
+@asynccontextmanager
+async def rehearsing(state: State, *, browser: bool = True) -> AsyncIterator[Rehearsal]:
+    """Start what a rehearsal of the deployment of ``state`` reads from; nothing in the state is read or written.
+
+    Args:
+        browser: False makes tools that read go without one.
+
+    Raises:
+        InvalidDocument: something in the deployment's folder is wrong.
+        ProcessFailed: a process of the deployment did not start.
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    clock = OffsetClock(state.folder / "clock")
+    deployment = load_deployment(state.deployment)
+    secrets = state.secrets(deployment.settings)
+    made = {name: secrets.get(name) for name in deployment.settings.secrets.generate}
+    wanted = deployment.settings.process
+    with Processes(wanted, deployment=deployment.folder, state=state.folder, secrets=secrets) as processes:
+        processes.start(made)
+        async with _browser(browser) as chromium:
+            yield Rehearsal(
+                deployment=deployment,
+                settings=deployment.tool_settings(secrets, processes.urls),
+                sources=deployment.sources(secrets, processes.urls, clock),
+                browser=chromium,
+                clock=clock,
+            )
 
 
 def _evaluators(

@@ -97,6 +97,8 @@ class Tool:
     function: Callable[..., Any]
     lookup: Callable[..., Any] | None
     """Finds out whether an effect happened: the output model, or None if it certainly did not."""
+    rehearse: Callable[..., Any] | None = None
+    """Makes up what the tool would answer, without doing or reading anything."""
 
     def check_args(self, args: Mapping[str, JsonValue]) -> dict[str, Any]:
         """The arguments as the function takes them; `ToolFailed` if they do not fit the signature."""
@@ -185,6 +187,7 @@ def tool(
     outputs: Mapping[str, Literal["untrusted", "directory", "system"]] | None = None,
     owned_by: str | None = None,
     lookup: Callable[..., Awaitable[Any]] | None = None,
+    rehearse: Callable[..., Any] | None = None,
     name: str | None = None,
     timeout: float = 30.0,
     tries: int = 3,
@@ -198,6 +201,8 @@ def tool(
             list positions are left out; ``""`` is the whole output.
         owned_by: the argument that names the customer whose records come back.
         lookup: for effects: same parameters, answers the output of an earlier call under ``ctx.key`` or None.
+        rehearse: for effects whose answer later steps look at: a plain function of the same parameters that makes up
+            what a rehearsal answers; its context has no settings and no browser.
         name: defaults to the function's name; a toolbox puts its module's name before it.
         timeout: seconds.
         tries: how often a read is tried when it says it may pass.
@@ -220,6 +225,12 @@ def tool(
             raise InvalidTool(called, "has an effect and no lookup: without one a crash leaves its outcome unknown")
         if lookup is not None and _parameters(lookup) != _parameters(function):
             raise InvalidTool(called, f"its lookup takes other parameters than {', '.join(_parameters(function))}")
+        if rehearse is not None and (
+            _parameters(rehearse) != _parameters(function) or inspect.iscoroutinefunction(rehearse)
+        ):
+            raise InvalidTool(
+                called, f"its rehearse is a plain function of the same parameters: {', '.join(_parameters(function))}"
+            )
         for path, level in (outputs or {}).items():
             if level not in _VOUCHED:
                 raise InvalidTool(called, f"outputs: {level!r} is none of {', '.join(_VOUCHED)}")
@@ -245,6 +256,7 @@ def tool(
             tries=tries,
             function=function,
             lookup=lookup,
+            rehearse=rehearse,
         )
 
     return declare

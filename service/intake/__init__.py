@@ -8,13 +8,14 @@ reason. The words in a file are data: they are cleaned of what no person types, 
 
 from service.intake.cleaning import MAX_MESSAGE_CHARS, MAX_SUBJECT_CHARS, email_address
 from service.intake.reading import MAX_FILE_BYTES, Intake, read_tickets
-from service.intake.rows import RowProblem
+from service.intake.rows import Past, RowProblem
 
 __all__ = [
     "MAX_FILE_BYTES",
     "MAX_MESSAGE_CHARS",
     "MAX_SUBJECT_CHARS",
     "Intake",
+    "Past",
     "RowProblem",
     "email_address",
     "read_tickets",

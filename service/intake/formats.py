@@ -12,13 +12,15 @@ from typing import Any
 
 from service.errors import BadTicketFile
 from service.intake.cleaning import clean
-from service.intake.rows import Row, RowProblem, Rows
+from service.intake.rows import Past, Row, RowProblem, Rows
 
 FIRST_LINE_CHARS = 120
 """Of a plain text file's first line, as much becomes the subject."""
 _EMAIL = ("email", "requester_email")
 _NAME = ("name", "requester_name")
 _TEXT = ("text", "message", "body")
+_PAST = ("expected_outcome", "expected_subject", "procedure")
+"""What people did; several outcomes with a semicolon between them."""
 _COLUMNS = {"id", "subject", "tags", *_EMAIL, *_NAME, *_TEXT}
 _MAX_FIELD = 64 * 1024 * 1024
 
@@ -145,6 +147,7 @@ def _from_columns(number: int, fields: Mapping[str, str]) -> Row:
         subject=fields.get("subject", ""),
         messages=(_first(fields, _TEXT) or "",),
         tags=tuple(re.split(r"[,;]", fields.get("tags", ""))),
+        past=_past({name: fields.get(name, "") for name in _PAST}),
     )
 
 
@@ -185,6 +188,23 @@ def _row(number: int, item: Any) -> Row:
         subject=_text(item, ("subject",)),
         messages=tuple(messages),
         tags=tuple(tags or ()),
+        past=_past({name: _listed(item, name) for name in _PAST}),
+    )
+
+
+def _listed(item: Mapping[str, Any], name: str) -> str:
+    """Whatever stands there, as the text that a table would have; what makes no sense is found out by who uses it."""
+    value = item.get(name)
+    parts = value if isinstance(value, list) else [value]
+    return ";".join(str(part) for part in parts if part is not None)
+
+
+def _past(fields: Mapping[str, str]) -> Past:
+    outcomes, subjects = ([part.strip() for part in fields[name].split(";")] for name in _PAST[:2])
+    return Past(
+        outcomes=tuple(part for part in outcomes if part),
+        subjects=tuple(part for part in subjects if part),
+        procedure=fields["procedure"].strip(),
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.canonical import fingerprint
@@ -21,7 +21,7 @@ from service.intake.cleaning import (
 )
 from service.intake.formats import csv_rows, json_lines, json_rows, looks_like_csv, text_row
 from service.intake.mail import mail_rows, mailbox_rows
-from service.intake.rows import Row, RowProblem, Rows
+from service.intake.rows import Past, Row, RowProblem, Rows
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 """A larger file is refused as a whole."""
@@ -47,6 +47,8 @@ class Intake:
     """In the order of the file, each id once."""
     problems: tuple[RowProblem, ...]
     """By row."""
+    past: Mapping[str, Past] = field(default_factory=dict)
+    """What people did, by ticket id, of the tickets of which the file says it."""
 
     @property
     def refused(self) -> tuple[RowProblem, ...]:
@@ -68,6 +70,7 @@ def read_tickets(path: Path, *, requester: str = "") -> Intake:
     """
     data = _read(path)
     tickets: dict[str, tuple[int, NewTicket]] = {}
+    past: dict[str, Past] = {}
     problems: list[RowProblem] = []
     for row in _rows(path, data, requester):
         if isinstance(row, RowProblem):
@@ -88,10 +91,13 @@ def read_tickets(path: Path, *, requester: str = "") -> Intake:
             problems.append(RowProblem(row=row.number, message=f"{message}; only that one was taken", kept=same))
             continue
         tickets[ticket.id] = (row.number, ticket)
+        if row.past != Past():
+            past[ticket.id] = row.past
         problems += [RowProblem(row=row.number, message=note, kept=True) for note in notes]
     return Intake(
         tickets=tuple(ticket for _, ticket in tickets.values()),
         problems=tuple(sorted(problems, key=lambda problem: problem.row)),
+        past=past,
     )
 
 

@@ -20,6 +20,18 @@ class RowProblem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What people did about a ticket, as a historical export may say it. Nothing here is checked against a contract."""
+
+    outcomes: tuple[str, ...] = ()
+    """Outcome types, or the one word ``handoff`` or ``none``; empty where nothing is said."""
+    subjects: tuple[str, ...] = ()
+    """What each was about, ``order:11874`` or only ``11874``; as many as outcomes, or none."""
+    procedure: str = ""
+    """The name of the procedure that fitted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One ticket as a file has it."""
 
@@ -34,6 +46,7 @@ class Row:
     subject: str = ""
     messages: tuple[str, ...]
     tags: tuple[str, ...] = ()
+    past: Past = Past()
 
 
 Rows = Iterator[Row | RowProblem]

@@ -1,0 +1,185 @@
+"""``settle simulate``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from agents.tools.browser import find_chromium
+from service.assembly import rehearsing
+from service.cli.books import DeploymentOption, StateOption
+from service.cli.commands import refuse
+from service.cli.output import AsJson, money, print_table, say
+from service.deployment import MARK, State, find_deployment, make_state, open_state
+from service.intake import Intake, Past, RowProblem, email_address, read_tickets
+from service.simulation import Result, Results, Summary, Tally, checked, simulate, temporary_results
+from service.simulation.page import write_page
+from service.simulation.remarks import ENDS, remarks
+
+app = typer.Typer(add_completion=False)
+SHOWN = 60
+"""Tickets in a table for people; the page and --json have them all."""
+
+
+@app.command("simulate")
+def simulate_command(
+    file: Annotated[Path, typer.Argument(help="Tickets: .txt .md .eml .json .jsonl .ndjson .csv .mbox")],
+    deployment: DeploymentOption = None,
+    state: StateOption = None,
+    requester: Annotated[
+        str, typer.Option("--from", metavar="EMAIL", help="Who wrote the ticket in a plain text file.")
+    ] = "",
+    html: Annotated[Path | None, typer.Option("--html", metavar="OUT", help="Write a page about it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rehearse the tickets in FILE: what would be resolved, handed off, charged, and what would have been wrong.
+
+    Tools that read are called for real, effects are made up, and nobody is written to. Rows may say what people did, in
+    expected_outcome, expected_subject and procedure. Exit code 0: every row was rehearsed; 1: some were not, and are
+    listed; 2: the file or the deployment cannot be used.
+    """
+    if requester and email_address(requester) is None:
+        raise typer.BadParameter(f"{requester!r} is not an e-mail address", param_hint="--from")
+    intake = read_tickets(file, requester=requester)
+    with _place(deployment, state) as place, temporary_results() as results:
+        summary, problems = asyncio.run(_rehearse(place, intake, results))
+        if html is not None:
+            try:
+                write_page(summary, results, problems, name=file.name, to=html)
+            except OSError as error:
+                refuse(f"{html} cannot be written: {error.strerror}")
+        if as_json:
+            _print_json(summary, results, problems)
+        else:
+            _print(summary, results, problems)
+            if html is not None:
+                say(f"Written: {html}")
+    if any(not problem.kept for problem in problems):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _place(deployment: Path | None, state: Path | None) -> Iterator[State]:
+    """The deployment's state, for the secrets in it; where there is none yet, one that is gone afterwards."""
+    if deployment is None and state is not None and (state / MARK).is_file():
+        yield open_state(state)
+        return
+    folder, usual = find_deployment(deployment, Path.cwd())
+    standing = state or usual
+    if (standing / MARK).is_file() and open_state(standing).deployment == folder.resolve():
+        yield open_state(standing)
+        return
+    with tempfile.TemporaryDirectory(prefix="settle-simulate-") as temporary:
+        yield make_state(Path(temporary) / "state", folder)
+
+
+async def _rehearse(state: State, intake: Intake, results: Results) -> tuple[Summary, list[RowProblem]]:
+    problems, tally = list(intake.problems), Tally()
+    async with rehearsing(state, browser=find_chromium() is not None) as rehearsal:
+        contract = rehearsal.deployment.contract
+        known = []
+        for ticket in intake.tickets:
+            past, wrong = checked(intake.past.get(ticket.id, Past()), contract.outcomes, row=ticket.id)
+            known.append((ticket, past))
+            problems += wrong
+        with _bar() as bar:
+            task = bar.add_task("Rehearsing", total=len(known))
+            async for result in simulate(rehearsal, known, workers=rehearsal.deployment.settings.workers):
+                results.add(result)
+                tally.add(result)
+                bar.advance(task)
+        return tally.summary(currency=contract.currency, contract=contract.reference), problems
+
+
+def _bar() -> Progress:
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _print_json(summary: Summary, results: Results, problems: Sequence[RowProblem]) -> None:
+    """One object, its tickets written one at a time."""
+    write = sys.stdout.write
+    write('{"summary": ' + summary.model_dump_json() + ',\n "tickets": [')
+    for number, result in enumerate(results):
+        write((",\n  " if number else "\n  ") + result.model_dump_json())
+    write('\n ],\n "problems": ' + json.dumps([asdict(problem) for problem in problems]) + "}\n")
+
+
+def _print(summary: Summary, results: Results, problems: Sequence[RowProblem]) -> None:
+    few = summary.tickets <= SHOWN
+    rows = [_row(result, summary.currency) for result in results] if few else _worst(results, summary.currency)
+    title = (
+        "" if few else f"Tickets to look at first (at most {SHOWN} of {summary.tickets}; --html and --json have all)"
+    )
+    columns = ("Ticket", "Lang", "Would be", "Why", "Proof", "Would cost>", "Against the history")
+    print_table(columns, rows, title=title, empty="" if summary.tickets and not few else "No ticket was rehearsed.")
+    print_problems(problems)
+    print_summary(summary)
+
+
+def _worst(results: Results, currency: str) -> list[tuple[str, ...]]:
+    false = (result for result in results if result.judged.false_actions)
+    return [_row(result, currency) for result in islice(false, SHOWN)]
+
+
+def _row(result: Result, currency: str) -> tuple[str, ...]:
+    rehearsed, judged = result.rehearsed, result.judged
+    proofs = ", ".join(task.proof.value for task in rehearsed.tasks if task.proof)
+    why = [rehearsed.why or ", ".join(f"{task.outcome_type} {task.subject}" for task in rehearsed.tasks)]
+    why += [f"not charged again: {one}" for one in result.charged_before]
+    why += [f"found nothing: {one}" for task in rehearsed.tasks for one in task.nothing_found]
+    against = [f"FALSE: {one}" for one in judged.false_actions]
+    if judged.missed:
+        against.append(f"missed {', '.join(judged.expected)}")
+    if judged.right:
+        against.append("as expected")
+    charge = money(rehearsed.charge_minor, currency)
+    end = ENDS[rehearsed.end]
+    return (rehearsed.ticket, rehearsed.language, end, "; ".join(why), proofs, charge, "; ".join(against))
+
+
+def print_problems(problems: Sequence[RowProblem]) -> None:
+    """What was wrong in a file of tickets."""
+    if problems:
+        print_table(
+            ("Row>", "Taken", "Problem"),
+            [(problem.row or "-", "yes" if problem.kept else "no", problem.message) for problem in problems],
+            title="What was wrong in the file",
+        )
+
+
+def print_summary(summary: Summary) -> None:
+    """The figures, and what they rest on."""
+    currency = summary.currency
+    rows: list[tuple[str, object]] = [("Tickets", summary.tickets)]
+    rows += [(f"  {ENDS[end]}", count) for end, count in summary.ends.items()]
+    rows.append(("Resolved, of those worked on", summary.resolved))
+    rows += [
+        (f"Would be charged: {line.outcome_type}", f"{line.quantity}, {money(line.amount_minor, currency)}")
+        for line in summary.bill
+    ]
+    rows.append((f"Expected bill by {summary.contract}", money(summary.bill_minor, currency)))
+    rows.append(("Cost of models", f"{money(summary.model_cost_minor, currency)} (no step calls one)"))
+    rows.append(("Approvals a person would be asked for", summary.approvals))
+    rows.append(("Questions to requesters", summary.questions))
+    if summary.judged:
+        rows.append(("Tickets with a known history", summary.judged))
+        rows.append(("  as the history has it", summary.right))
+        rows.append(("  claims that the history agrees with", summary.precision))
+        rows.append(("  missed", summary.missed))
+        rows.append(("False actions", f"{summary.false_actions} on {summary.false_tickets} tickets"))
+    print_table(("Simulation", "Figure>"), rows)
+    say(*remarks(summary))

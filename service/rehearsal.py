@@ -1,0 +1,372 @@
+"""Rehearsing a ticket: what the desk would do with it, and what that would cost, with nothing going out.
+
+    ticket → procedure → run (real reads, made-up effects) → claim → foreseen verdict → Rehearsed
+
+Nothing is written but what is returned: no reply, no status, no receipt, no claim, no charge. Approvals are taken as
+given, and counted. `settle simulate` plays tickets from history, a desk in shadow mode the live ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from agents.claim import Claim
+from agents.clock import Clock
+from agents.effect import EffectObserver, PendingEffect
+from agents.evidence import MemoryEvidenceStore
+from agents.executor import Executor
+from agents.journal import MemoryJournal
+from agents.planner import ProcedureSelector, detect_language
+from agents.planner.plan import Plan
+from agents.receipt import Effect, Receipt, ReceiptState
+from agents.rehearsal import RehearsalHelpdesk, approve_all, rehearsed
+from agents.runtime.inline import InlineRuntime
+from agents.task import Run, Task, TaskState
+from agents.ticket import Ticket
+from agents.tools.browser import Browser
+from agents.work import Claimed, End, Ended, Work
+from billing.pricing import price
+from evaluators import Finding, MemorySnapshots, Observer, OutcomeTerms, SystemOfRecord
+from evaluators.foresight import Foreseen, foresee
+from service.deployment import Deployment
+
+SPAM = "spam"
+MAX_JOBS = 30
+"""Stretches of work on one task; the questions and approvals of a plan end long before."""
+_log = structlog.get_logger()
+
+
+class RehearsedEnd(StrEnum):
+    """Where a ticket, or one task of it, would stand, best first."""
+
+    RESOLVED = "resolved"
+    """Claimed, and nothing that can be known speaks against the claim."""
+    ANSWERED = "answered"
+    """The requester would be told something, and nothing would be claimed."""
+    WAITING = "waiting"
+    """The requester would be asked, and the history holds no answer."""
+    HANDED_OFF = "handed_off"
+    NOT_WORKED_ON = "not_worked_on"
+
+
+class Proof(StrEnum):
+    """What a claim's verdict rests on."""
+
+    CHECKED = "checked"
+    """Nothing had to change, and the evaluators' whole panel passed on a fresh reading."""
+    ASSUMED = "assumed"
+    """The effect was not made; that it would be on record is assumed, everything else was checked."""
+    MISSING = "missing"
+    """The claim would not be proven."""
+
+
+class RehearsedEffect(BaseModel):
+    """One effect that would have been made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tool: str
+    args: dict[str, JsonValue]
+
+
+class RehearsedTask(BaseModel):
+    """One task of a rehearsed ticket."""
+
+    model_config = ConfigDict(frozen=True)
+
+    procedure: str
+    """``name@version``; empty where none was chosen."""
+    end: RehearsedEnd
+    code: str
+    """Coded reason; empty for a resolved task."""
+    why: str
+    """The reason in words."""
+    outcome_type: str
+    """Of the claim; empty where nothing would be claimed."""
+    intended: str
+    """The outcome that the procedure is for; empty without a procedure."""
+    subject: str
+    """``kind:key`` that the run was about; empty where it did not get so far."""
+    proof: Proof | None
+    """None where nothing would be claimed."""
+    charge_minor: int
+    """What would be charged, in minor units of the contract's currency."""
+    effects: tuple[RehearsedEffect, ...]
+    approvals: tuple[str, ...]
+    """Why a person would have been asked, per approval; each was taken as given."""
+    questions: int
+    """How often the requester would have been asked for something."""
+    nothing_found: tuple[str, ...]
+    """Reads that found nothing: the system of record may have moved on since."""
+
+    @property
+    def proven(self) -> bool:
+        """True if there would be a claim, and nothing that can be known speaks against it."""
+        return self.proof in (Proof.CHECKED, Proof.ASSUMED)
+
+
+class Rehearsed(BaseModel):
+    """What would become of one ticket."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ticket: str
+    language: str
+    end: RehearsedEnd
+    """That of the task which went least well."""
+    tasks: tuple[RehearsedTask, ...]
+    """Empty for a ticket that would not be worked on."""
+    why: str
+    replies: tuple[str, ...]
+    """What the requester would have been told, oldest first."""
+    unread: int = 0
+    """Later messages in the history that no question called for."""
+
+    @property
+    def charge_minor(self) -> int:
+        """What would be charged for it."""
+        return sum(task.charge_minor for task in self.tasks)
+
+
+class Rehearsal:
+    """Rehearses tickets with one deployment's procedures, tools, replies and contract."""
+
+    def __init__(
+        self,
+        *,
+        deployment: Deployment,
+        settings: Mapping[str, str],
+        sources: Mapping[str, SystemOfRecord],
+        browser: Browser | None,
+        clock: Clock,
+    ) -> None:
+        """``settings`` are what tools are told; ``sources`` are read with the evaluators' own credential."""
+        self._deployment = deployment
+        self._toolbox = rehearsed(deployment.toolbox)
+        self._selector = ProcedureSelector(deployment.procedures)
+        self._settings = settings
+        self._sources = sources
+        self._browser = browser
+        self._clock = clock
+
+    @property
+    def deployment(self) -> Deployment:
+        """What is rehearsed."""
+        return self._deployment
+
+    @property
+    def clock(self) -> Clock:
+        """The time of the rehearsal."""
+        return self._clock
+
+    async def play(self, ticket: Ticket, *, later: Sequence[str] = ()) -> Rehearsed:
+        """Rehearse one ticket; whatever goes wrong in it is a handoff, as it is on the live desk.
+
+        Args:
+            later: the requester's further messages, each delivered when the run asks for something.
+        """
+        language = detect_language("\n".join(ticket.own_words()), among=self._deployment.replies.languages())
+        if SPAM in {tag.strip().casefold() for tag in ticket.tags}:
+            why = "the helpdesk tagged it as spam"
+            end = RehearsedEnd.NOT_WORKED_ON
+            return Rehearsed(ticket=ticket.id, language=language, end=end, tasks=(), why=why, replies=())
+        scene = _Scene(ticket, later, self._clock)
+        try:
+            task = await self._task(scene, language)
+        except Exception as error:
+            _log.exception("rehearsal failed", ticket=ticket.id)
+            task = _unworked("internal_error", f"{type(error).__name__}: {error}"[:500])
+        return Rehearsed(
+            ticket=ticket.id,
+            language=language,
+            end=task.end,
+            tasks=(task,),
+            why=task.why,
+            replies=tuple(scene.helpdesk.replies),
+            unread=scene.helpdesk.unread,
+        )
+
+    async def _task(self, scene: _Scene, language: str) -> RehearsedTask:
+        ticket = await scene.helpdesk.get(scene.ticket_id)
+        chosen = self._selector.select("\n".join(ticket.own_words()))
+        if chosen.procedure is None:
+            return _unworked("no_procedure", chosen.reason)
+        plan = chosen.procedure.plan
+        task = Task(
+            tenant=ticket.tenant,
+            id=f"{ticket.id}:task-1",
+            ticket_id=ticket.id,
+            requester=ticket.requester,
+            language=language,
+            opened_at=ticket.opened_at,
+        )
+        end = await self._run(scene, task, plan)
+        receipts = scene.receipts(task.id)
+        found = RehearsedTask(
+            procedure=plan.procedure,
+            end=RehearsedEnd.HANDED_OFF,
+            code="",
+            why="",
+            outcome_type="",
+            intended=plan.outcome,
+            subject=scene.subject,
+            proof=None,
+            charge_minor=0,
+            effects=tuple(
+                RehearsedEffect(tool=receipt.tool, args=receipt.args) for receipt in receipts if receipt.changes_record
+            ),
+            approvals=tuple(scene.approvals),
+            questions=scene.questions,
+            nothing_found=tuple(_said(receipt) for receipt in receipts if _found_nothing(receipt)),
+        )
+        match end:
+            case Claimed(claim=claim):
+                return await self._claimed(found, claim, scene, receipts)
+            case Ended(state=TaskState.ANSWERED):
+                return _with(found, end=RehearsedEnd.ANSWERED, code=end.code, why=end.reason)
+            case Ended(state=TaskState.WAITING_REQUESTER):
+                why = f"{end.reason}; the history has no answer"
+                return _with(found, end=RehearsedEnd.WAITING, code=end.code, why=why)
+            case Ended():
+                return _with(found, code=end.code, why=f"{end.reason} (step {end.step})")
+            case _:
+                return _with(found, code="too_many_jobs", why=f"it did not end in {MAX_JOBS} stretches of work")
+
+    async def _run(self, scene: _Scene, task: Task, plan: Plan) -> End | None:
+        """The run with all its jobs: approvals are given, questions answered as far as the history goes."""
+        run = Run(tenant=task.tenant, id=f"{task.id}:run-1", task_id=task.id, procedure=plan.procedure, job=0)
+        executor = self._executor(scene)
+        for job in range(1, MAX_JOBS + 1):
+            ticket = await scene.helpdesk.get(task.ticket_id)
+            work = Work(task=task, run=run.model_copy(update={"job": job}), plan=plan, ticket=ticket)
+            end = await executor.run(work, InlineRuntime())
+            match end:
+                case Ended(state=TaskState.WAITING_APPROVAL):
+                    scene.approvals += [approval.reason for approval in approve_all(scene.journal)]
+                case Ended(state=TaskState.WAITING_REQUESTER):
+                    scene.questions += 1
+                    if not scene.helpdesk.deliver():
+                        return end
+                case Claimed() | Ended():
+                    return end
+        return None
+
+    async def _claimed(
+        self, found: RehearsedTask, claim: Claim, scene: _Scene, receipts: Sequence[Receipt]
+    ) -> RehearsedTask:
+        contract = self._deployment.contract
+        foreseen = await foresee(
+            claim,
+            terms=contract.outcomes[claim.outcome_type],
+            ticket=await scene.helpdesk.get(claim.ticket_id),
+            receipts=receipts,
+            sources=self._sources,
+            clock=self._clock,
+        )
+        found = _with(found, outcome_type=claim.outcome_type, subject=claim.subject)
+        if foreseen.finding is not Finding.PASSED:
+            return _with(found, proof=Proof.MISSING, code=foreseen.code, why=_not_proven(foreseen))
+        charge = price(claim.outcome_type, contract)
+        proof = Proof.ASSUMED if foreseen.assumed else Proof.CHECKED
+        return _with(found, end=RehearsedEnd.RESOLVED, proof=proof, charge_minor=charge.minor)
+
+    def _executor(self, scene: _Scene) -> Executor:
+        evidence = MemoryEvidenceStore()
+        observer = Observer(
+            sources=self._sources,
+            terms_for=self._terms_for,
+            snapshots=MemorySnapshots(),
+            evidence=evidence,
+            clock=self._clock,
+        )
+        return Executor(
+            toolbox=self._toolbox,
+            replies=self._deployment.replies,
+            journal=scene.journal,
+            helpdesk=scene.helpdesk,
+            evidence=evidence,
+            observer=_Watched(observer, scene),
+            clock=self._clock,
+            settings=self._settings,
+            browser=self._browser,
+        )
+
+    def _terms_for(self, outcome_type: str) -> OutcomeTerms | None:
+        return self._deployment.contract.outcomes.get(outcome_type)
+
+
+class _Scene:
+    """One ticket's rehearsal: where its words, calls and questions are kept."""
+
+    def __init__(self, ticket: Ticket, later: Sequence[str], clock: Clock) -> None:
+        self.ticket_id = ticket.id
+        self.helpdesk = RehearsalHelpdesk(ticket, later=later, clock=clock)
+        self.journal = MemoryJournal()
+        self.approvals: list[str] = []
+        self.questions = 0
+        self.subject = ""
+
+    def receipts(self, task_id: str) -> list[Receipt]:
+        return [one for one in self.journal.receipts.values() if one.task_id == task_id]
+
+
+class _Watched:
+    """An observer that also tells the scene what an effect is about."""
+
+    def __init__(self, observer: EffectObserver, scene: _Scene) -> None:
+        self._observer = observer
+        self._scene = scene
+
+    async def before_effect(self, effect: PendingEffect) -> None:
+        self._scene.subject = effect.subject
+        await self._observer.before_effect(effect)
+
+
+def _unworked(code: str, why: str) -> RehearsedTask:
+    return RehearsedTask(
+        procedure="",
+        end=RehearsedEnd.HANDED_OFF,
+        code=code,
+        why=why,
+        outcome_type="",
+        intended="",
+        subject="",
+        proof=None,
+        charge_minor=0,
+        effects=(),
+        approvals=(),
+        questions=0,
+        nothing_found=(),
+    )
+
+
+def _with(task: RehearsedTask, **changes: Any) -> RehearsedTask:
+    return task.model_copy(update=changes)
+
+
+def _not_proven(foreseen: Foreseen) -> str:
+    return f"the claim would not be proven: {foreseen.reason}"
+
+
+def _found_nothing(receipt: Receipt) -> bool:
+    """True for a read that failed, or whose whole answer is empty."""
+    if receipt.effect is not Effect.READ:
+        return False
+    return receipt.state is ReceiptState.FAILED or _empty(receipt.result)
+
+
+def _empty(value: JsonValue) -> bool:
+    if isinstance(value, dict):
+        return all(_empty(item) for item in value.values())
+    return value is None or value in ("", [])
+
+
+def _said(receipt: Receipt) -> str:
+    arguments = ", ".join(f"{name}={value}" for name, value in sorted(receipt.args.items()))
+    why = f": {receipt.error}" if receipt.error else ""
+    return f"{receipt.tool}({arguments})"[:200] + why[:200]

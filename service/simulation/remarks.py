@@ -1,0 +1,35 @@
+"""What is said about a simulation, on the terminal and on the page."""
+
+from __future__ import annotations
+
+from service.rehearsal import Proof, RehearsedEnd
+from service.simulation.tally import Summary
+
+ENDS = {
+    RehearsedEnd.RESOLVED: "resolved",
+    RehearsedEnd.ANSWERED: "answered, nothing claimed",
+    RehearsedEnd.WAITING: "waits for the requester",
+    RehearsedEnd.HANDED_OFF: "handed to people",
+    RehearsedEnd.NOT_WORKED_ON: "not worked on",
+}
+
+
+def remarks(summary: Summary) -> list[str]:
+    """What a reader of the figures has to know."""
+    said = [
+        f"Nothing was done and nobody was written to. Claims that rest on effects: {summary.assumed}; those were not "
+        f"made, and are assumed to verify ({Proof.ASSUMED.value}). Claims without an effect: {summary.checked}, each "
+        f"checked on the record as it is now ({Proof.CHECKED.value})."
+    ]
+    if summary.approvals:
+        said.append(f"Approvals a person would be asked for: {summary.approvals}; each was taken as given.")
+    if summary.nothing_found:
+        said.append(
+            f"Tickets on which a read found nothing: {summary.nothing_found}; the system of record may have moved on "
+            "since."
+        )
+    if summary.charged_before:
+        said.append(f"Claims that repeat an earlier one, and would not be charged again: {summary.charged_before}.")
+    if not summary.judged:
+        said.append("The file does not say what people did (expected_outcome), so false actions cannot be told.")
+    return said
