@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from agents.claim import Claim
 from agents.clock import Clock
+from agents.money import Money
 from agents.receipt import Receipt
 from agents.ticket import Ticket
 from evaluators.case import Case, Subject, own_words
@@ -18,6 +19,7 @@ from evaluators.checks.answer import Check
 from evaluators.checks.asked_for import asked_for
 from evaluators.checks.reply import reply
 from evaluators.checks.standing import standing, subject_problem, unmet
+from evaluators.checks.value import measured
 from evaluators.errors import SourceUnavailable
 from evaluators.panel import examine
 from evaluators.proof import explain, visible
@@ -39,6 +41,8 @@ class Foreseen:
     """The deciding check's reason in words; empty when passed."""
     assumed: bool
     """True if it rests on an effect that was not made."""
+    value: Money | None = None
+    """What the record says the outcome is worth; None where the contract does not ask, or it is not on record yet."""
 
 
 async def foresee(
@@ -76,12 +80,12 @@ async def foresee(
             case = replace(case, before=record) if effect else replace(case, after=record)
     if terms.evidence_class is not EvidenceClass.EFFECT_VERIFIED:
         examination = examine(case, terms)
-        return _foreseen(examination.finding, examination.checks, assumed=False)
+        return _foreseen(examination.finding, examination.checks, assumed=False, value=examination.value)
     named = {"proof": effect_assumed, "asked_for": asked_for, "reply_ok": reply}
     checks = tuple(named[name](case, terms) for name in dict.fromkeys(terms.requires) if name in named)
     found = {check.finding for check in checks}
     finding = next((each for each in (Finding.FAILED, Finding.UNDETERMINED) if each in found), Finding.PASSED)
-    return _foreseen(finding, checks, assumed=True)
+    return _foreseen(finding, checks, assumed=True, value=measured(case, terms))
 
 
 def effect_assumed(case: Case, terms: OutcomeTerms) -> CheckResult:
@@ -103,8 +107,8 @@ def effect_assumed(case: Case, terms: OutcomeTerms) -> CheckResult:
     return lost or check.passed(f"{explain(terms.proof.belongs_to, values)}; the effect itself is assumed")
 
 
-def _foreseen(finding: Finding, checks: Sequence[CheckResult], *, assumed: bool) -> Foreseen:
+def _foreseen(finding: Finding, checks: Sequence[CheckResult], *, assumed: bool, value: Money | None) -> Foreseen:
     deciding = next((check for check in checks if check.finding is finding), None)
     if finding is Finding.PASSED or deciding is None:
-        return Foreseen(finding=finding, code="ok", reason="", assumed=assumed)
+        return Foreseen(finding=finding, code="ok", reason="", assumed=assumed, value=value)
     return Foreseen(finding=finding, code=deciding.code, reason=deciding.reason, assumed=assumed)

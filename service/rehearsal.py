@@ -21,6 +21,7 @@ from agents.effect import EffectObserver, PendingEffect
 from agents.evidence import MemoryEvidenceStore
 from agents.executor import Executor
 from agents.journal import MemoryJournal
+from agents.money import Money
 from agents.planner import ProcedureSelector, detect_language
 from agents.planner.plan import Plan
 from agents.receipt import Effect, Receipt, ReceiptState
@@ -30,10 +31,14 @@ from agents.task import Run, Task, TaskState
 from agents.ticket import Ticket
 from agents.tools.browser import Browser
 from agents.work import Claimed, End, Ended, Work
+from billing.contract import Contract, ShareOfValue
+from billing.errors import InvalidAmount
+from billing.money import exact
 from billing.pricing import price
 from evaluators import Finding, MemorySnapshots, Observer, OutcomeTerms, SystemOfRecord
 from evaluators.foresight import Foreseen, foresee
 from service.deployment import Deployment
+from service.report.shown import value
 
 SPAM = "spam"
 MAX_JOBS = 30
@@ -95,7 +100,10 @@ class RehearsedTask(BaseModel):
     proof: Proof | None
     """None where nothing would be claimed."""
     charge_minor: int
-    """What would be charged, in minor units of the contract's currency."""
+    """What would be charged, in minor units of the contract's currency; the least of it where ``charge_most_minor`` is
+    more: the price is a share of a value that is on record only after the effect."""
+    charge_most_minor: int
+    """The most that would be charged."""
     effects: tuple[RehearsedEffect, ...]
     approvals: tuple[str, ...]
     """Why a person would have been asked, per approval; each was taken as given."""
@@ -129,8 +137,13 @@ class Rehearsed(BaseModel):
 
     @property
     def charge_minor(self) -> int:
-        """What would be charged for it."""
+        """What would be charged for it, at least."""
         return sum(task.charge_minor for task in self.tasks)
+
+    @property
+    def charge_most_minor(self) -> int:
+        """What would be charged for it, at most."""
+        return sum(task.charge_most_minor for task in self.tasks)
 
 
 class Rehearsal:
@@ -217,6 +230,7 @@ class Rehearsal:
             subject=scene.subject,
             proof=None,
             charge_minor=0,
+            charge_most_minor=0,
             effects=tuple(
                 RehearsedEffect(tool=receipt.tool, args=receipt.args) for receipt in receipts if receipt.changes_record
             ),
@@ -271,9 +285,12 @@ class Rehearsal:
         found = _with(found, outcome_type=claim.outcome_type, subject=claim.subject)
         if foreseen.finding is not Finding.PASSED:
             return _with(found, proof=Proof.MISSING, code=foreseen.code, why=_not_proven(foreseen))
-        charge = price(claim.outcome_type, contract)
+        try:
+            least, most = _charge(claim.outcome_type, contract, foreseen.value)
+        except InvalidAmount as error:
+            return _with(found, proof=Proof.MISSING, code="value_in_another_currency", why=str(error))
         proof = Proof.ASSUMED if foreseen.assumed else Proof.CHECKED
-        return _with(found, end=RehearsedEnd.RESOLVED, proof=proof, charge_minor=charge.minor)
+        return _with(found, end=RehearsedEnd.RESOLVED, proof=proof, charge_minor=least, charge_most_minor=most)
 
     def _executor(self, scene: _Scene) -> Executor:
         evidence = MemoryEvidenceStore()
@@ -338,6 +355,7 @@ def _unworked(code: str, why: str) -> RehearsedTask:
         subject="",
         proof=None,
         charge_minor=0,
+        charge_most_minor=0,
         effects=(),
         approvals=(),
         questions=0,
@@ -347,6 +365,15 @@ def _unworked(code: str, why: str) -> RehearsedTask:
 
 def _with(task: RehearsedTask, **changes: Any) -> RehearsedTask:
     return task.model_copy(update=changes)
+
+
+def _charge(outcome_type: str, contract: Contract, value: Money | None) -> tuple[int, int]:
+    """(least, most) in minor units; `InvalidAmount` for a share of a value in another currency."""
+    agreed = contract.outcomes[outcome_type].price
+    if isinstance(agreed, ShareOfValue) and value is None:
+        return exact(agreed.minimum, contract.currency).minor, exact(agreed.maximum, contract.currency).minor
+    charge = price(outcome_type, contract, value=value).minor
+    return charge, charge
 
 
 def _not_proven(foreseen: Foreseen) -> str:
@@ -367,6 +394,6 @@ def _empty(value: JsonValue) -> bool:
 
 
 def _said(receipt: Receipt) -> str:
-    arguments = ", ".join(f"{name}={value}" for name, value in sorted(receipt.args.items()))
+    arguments = ", ".join(f"{name}={value(given).text}" for name, given in sorted(receipt.args.items()))
     why = f": {receipt.error}" if receipt.error else ""
     return f"{receipt.tool}({arguments})"[:200] + why[:200]

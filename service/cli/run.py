@@ -18,7 +18,8 @@ from agents.tools.browser import find_chromium
 from billing.contract_store import kept_contracts
 from service.assembly import Running, running
 from service.cli.books import DeploymentOption, StateOption, state_option, state_to_work_on
-from service.cli.output import AsJson, print_json, print_table, say, warn
+from service.cli.output import AsJson, print_json, say, warn
+from service.cli.problems import print_problems
 from service.cli.progress import tell
 from service.cli.tickets import print_tickets
 from service.deployment import State
@@ -62,7 +63,7 @@ def run(
             print_tickets(worked.tickets, worked.currency)
         else:
             say(f"No ticket was taken from {file}.")
-        _print_problems(problems)
+        print_problems(problems)
         say(*worked.hints)
     if any(not problem.kept for problem in problems):
         raise typer.Exit(1)
@@ -126,15 +127,6 @@ def _hints(run: Running, tickets: set[str]) -> list[str]:
             f"then settle contract sign --as customer{option}"
         )
     return hints
-
-
-def _print_problems(problems: Sequence[RowProblem]) -> None:
-    if problems:
-        print_table(
-            ("Row>", "Taken", "Problem"),
-            [(problem.row or "-", "yes" if problem.kept else "no", problem.message) for problem in problems],
-            title="What was wrong in the file",
-        )
 
 
 def _browser_found() -> bool:

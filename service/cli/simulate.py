@@ -22,11 +22,12 @@ from service.assembly import rehearsing
 from service.cli.books import DeploymentOption, StateOption
 from service.cli.commands import refuse
 from service.cli.output import AsJson, money, print_table, say
+from service.cli.problems import print_problems
 from service.deployment import MARK, State, find_deployment, make_state, open_state
 from service.intake import Intake, Past, RowProblem, email_address, read_tickets
 from service.simulation import Result, Results, Summary, Tally, checked, simulate, temporary_results
 from service.simulation.page import write_page
-from service.simulation.remarks import ENDS, remarks
+from service.simulation.remarks import ENDS, remarks, span
 
 app = typer.Typer(add_completion=False)
 SHOWN = 60
@@ -127,7 +128,7 @@ def _print(summary: Summary, results: Results, problems: Sequence[RowProblem]) -
     columns = ("Ticket", "Lang", "Would be", "Why", "Proof", "Would cost>", "Against the history")
     print_table(columns, rows, title=title, empty="" if summary.tickets and not few else "No ticket was rehearsed.")
     print_problems(problems)
-    print_summary(summary)
+    _print_summary(summary)
 
 
 def _worst(results: Results, currency: str) -> list[tuple[str, ...]]:
@@ -146,32 +147,27 @@ def _row(result: Result, currency: str) -> tuple[str, ...]:
         against.append(f"missed {', '.join(judged.expected)}")
     if judged.right:
         against.append("as expected")
-    charge = money(rehearsed.charge_minor, currency)
+    if rehearsed.unread:
+        why.append(f"later messages that no question called for: {rehearsed.unread}")
+    charge = span(rehearsed.charge_minor, rehearsed.charge_most_minor, currency)
     end = ENDS[rehearsed.end]
     return (rehearsed.ticket, rehearsed.language, end, "; ".join(why), proofs, charge, "; ".join(against))
 
 
-def print_problems(problems: Sequence[RowProblem]) -> None:
-    """What was wrong in a file of tickets."""
-    if problems:
-        print_table(
-            ("Row>", "Taken", "Problem"),
-            [(problem.row or "-", "yes" if problem.kept else "no", problem.message) for problem in problems],
-            title="What was wrong in the file",
-        )
-
-
-def print_summary(summary: Summary) -> None:
+def _print_summary(summary: Summary) -> None:
     """The figures, and what they rest on."""
     currency = summary.currency
     rows: list[tuple[str, object]] = [("Tickets", summary.tickets)]
     rows += [(f"  {ENDS[end]}", count) for end, count in summary.ends.items()]
     rows.append(("Resolved, of those worked on", summary.resolved))
     rows += [
-        (f"Would be charged: {line.outcome_type}", f"{line.quantity}, {money(line.amount_minor, currency)}")
+        (
+            f"Would be charged: {line.outcome_type}",
+            f"{line.quantity}, {span(line.amount_minor, line.amount_most_minor, currency)}",
+        )
         for line in summary.bill
     ]
-    rows.append((f"Expected bill by {summary.contract}", money(summary.bill_minor, currency)))
+    rows.append((f"Expected bill by {summary.contract}", span(summary.bill_minor, summary.bill_most_minor, currency)))
     rows.append(("Cost of models", f"{money(summary.model_cost_minor, currency)} (no step calls one)"))
     rows.append(("Approvals a person would be asked for", summary.approvals))
     rows.append(("Questions to requesters", summary.questions))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from agents.documents import nearest
 from service.intake import Past, RowProblem
 from service.rehearsal import Rehearsed, RehearsedTask
+from service.report.shown import value
 
 HANDOFF = "handoff"
 """In place of an outcome: people had to do it."""
@@ -80,7 +81,7 @@ def _false(task: RehearsedTask, wanted: Sequence[tuple[str, str]], first: str) -
         return
     instead = " or ".join(" of ".join(filter(None, pair)) for pair in wanted) or first
     for effect in task.effects:
-        arguments = ", ".join(f"{name}={value}" for name, value in sorted(effect.args.items()))
+        arguments = ", ".join(f"{name}={value(given).text}" for name, given in sorted(effect.args.items()))
         yield f"{effect.tool}({arguments}), where the history has {instead}"
     if not task.effects and task.outcome_type and task.proven:
         moved = any(_same((task.intended, task.subject), pair) for pair in wanted)

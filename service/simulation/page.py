@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.money import Money
 from service.intake import RowProblem
 from service.rehearsal import RehearsedEnd
 from service.report.html import environment, whole_file
-from service.simulation.remarks import ENDS, remarks
+from service.simulation.remarks import ENDS, remarks, span
 from service.simulation.results import Results
 from service.simulation.tally import Summary
 
@@ -52,7 +51,7 @@ def write_page(summary: Summary, results: Results, problems: Sequence[RowProblem
         OSError: the file cannot be written.
     """
     made = environment(Path(__file__).parent / "templates")
-    made.filters["money"] = lambda minor: Money(minor=minor, currency=summary.currency).text()
+    made.globals["money"] = lambda least, most: span(least, most, summary.currency)
     made.filters["end"] = ENDS.__getitem__
     made.filters["tone"] = _TONES.__getitem__
     most = max((sum(ends.values()) for ends in summary.procedures.values()), default=0)

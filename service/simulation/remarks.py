@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.money import Money
 from service.rehearsal import Proof, RehearsedEnd
 from service.simulation.tally import Summary
 
@@ -12,6 +13,12 @@ ENDS = {
     RehearsedEnd.HANDED_OFF: "handed to people",
     RehearsedEnd.NOT_WORKED_ON: "not worked on",
 }
+
+
+def span(least: int, most: int, currency: str) -> str:
+    """``0.99 USD``, or ``1.00 to 50.00 USD``"""
+    upper = Money(minor=most, currency=currency).text()
+    return upper if least == most else f"{Money(minor=least, currency=currency).text().partition(' ')[0]} to {upper}"
 
 
 def remarks(summary: Summary) -> list[str]:
@@ -27,6 +34,10 @@ def remarks(summary: Summary) -> list[str]:
         said.append(
             f"Tickets on which a read found nothing: {summary.nothing_found}; the system of record may have moved on "
             "since."
+        )
+    if summary.bill_minor != summary.bill_most_minor:
+        said.append(
+            "Where a price is a share of a value that only the effect puts on record, least and most are given."
         )
     if summary.charged_before:
         said.append(f"Claims that repeat an earlier one, and would not be charged again: {summary.charged_before}.")

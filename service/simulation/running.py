@@ -80,7 +80,7 @@ def _once(
         episode = (requester, task.outcome_type, task.subject)
         if task.proven and episode in episodes:
             before.append(f"{task.outcome_type} {task.subject}")
-            task = task.model_copy(update={"charge_minor": 0})
+            task = task.model_copy(update={"charge_minor": 0, "charge_most_minor": 0})
         elif task.proven:
             episodes.add(episode)
         tasks.append(task)

@@ -23,6 +23,8 @@ class BillLine(BaseModel):
     outcome_type: str
     quantity: int
     amount_minor: int
+    amount_most_minor: int
+    """More than ``amount_minor`` where prices are shares of values that effects would put on record."""
     assumed: int
     """Of the quantity, how many rest on effects that were not made."""
 
@@ -38,6 +40,8 @@ class Summary(BaseModel):
     """Of all tickets that would be worked on."""
     bill: tuple[BillLine, ...]
     bill_minor: int
+    bill_most_minor: int
+    """As in `BillLine`."""
     model_cost_minor: int
     currency: str
     contract: str
@@ -81,6 +85,7 @@ class Tally:
     ends: Counter[RehearsedEnd] = field(default_factory=Counter)
     quantities: Counter[str] = field(default_factory=Counter)
     amounts: Counter[str] = field(default_factory=Counter)
+    most: Counter[str] = field(default_factory=Counter)
     assumed: Counter[str] = field(default_factory=Counter)
     procedures: Counter[tuple[str, RehearsedEnd]] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -98,9 +103,10 @@ class Tally:
             sums["assumed"] += task.proof is Proof.ASSUMED
             if task.end is not RehearsedEnd.RESOLVED:
                 self.reasons[task.code] += 1
-            if task.charge_minor:
+            if task.charge_most_minor:
                 self.quantities[task.outcome_type] += 1
                 self.amounts[task.outcome_type] += task.charge_minor
+                self.most[task.outcome_type] += task.charge_most_minor
                 self.assumed[task.outcome_type] += task.proof is Proof.ASSUMED
         sums["charged_before"] += len(result.charged_before)
         sums["nothing_found"] += any(task.nothing_found for task in rehearsed.tasks)
@@ -127,10 +133,17 @@ class Tally:
             ends={end: ends[end] for end in RehearsedEnd},
             resolved=rate(ends[RehearsedEnd.RESOLVED], tickets - ends[RehearsedEnd.NOT_WORKED_ON]),
             bill=tuple(
-                BillLine(outcome_type=name, quantity=count, amount_minor=self.amounts[name], assumed=self.assumed[name])
+                BillLine(
+                    outcome_type=name,
+                    quantity=count,
+                    amount_minor=self.amounts[name],
+                    amount_most_minor=self.most[name],
+                    assumed=self.assumed[name],
+                )
                 for name, count in sorted(self.quantities.items())
             ),
             bill_minor=self.amounts.total(),
+            bill_most_minor=self.most.total(),
             model_cost_minor=MODEL_COST_MINOR * tickets,
             currency=currency,
             contract=contract,
