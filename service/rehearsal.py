@@ -38,7 +38,7 @@ from billing.pricing import price
 from evaluators import Finding, MemorySnapshots, Observer, OutcomeTerms, SystemOfRecord
 from evaluators.foresight import Foreseen, foresee
 from service.deployment import Deployment
-from service.report.shown import value
+from service.shown import value
 
 SPAM = "spam"
 MAX_JOBS = 30

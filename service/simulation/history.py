@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from agents.documents import nearest
 from service.intake import Past, RowProblem
 from service.rehearsal import Rehearsed, RehearsedTask
-from service.report.shown import value
+from service.shown import value
 
 HANDOFF = "handoff"
 """In place of an outcome: people had to do it."""

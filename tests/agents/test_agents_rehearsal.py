@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from agents import Claimed, MemoryJournal, Money, ToolContext, ToolFailed, tool
 from agents.errors import InvalidTool
@@ -15,7 +15,7 @@ from agents.tools import Toolbox, reply
 from agents.tools.tool import Tool
 from tests.agents.builders import REFUND, context, desk
 
-MONEY = {"minor": 2500, "currency": "USD"}
+MONEY: JsonValue = {"minor": 2500, "currency": "USD"}
 
 
 class Booked(BaseModel):
