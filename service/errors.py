@@ -2,6 +2,7 @@
 
 ServiceError
 ├── NoDeployment         there is no settle.toml to work with
+├── FolderInUse          a folder that was to be made new holds something
 ├── NoState              there is no state folder, or it is not one of Settle's
 ├── StateInUse           another process works on the same state
 ├── ProcessFailed        a process of the deployment did not start
@@ -18,6 +19,10 @@ class ServiceError(Exception):
 
 class NoDeployment(ServiceError):
     """There is no settle.toml to work with."""
+
+
+class FolderInUse(ServiceError):
+    """A folder that was to be made new holds something, or cannot be made."""
 
 
 class NoState(ServiceError):

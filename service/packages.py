@@ -1,4 +1,4 @@
-"""Whose packages ``agents``, ``billing``, ``evaluators`` and ``service`` are: others use these names too."""
+"""Where Settle's own files are, and whose packages ``agents``, ``billing``, ``evaluators`` and ``service`` are."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ class Foreign:
     def __str__(self) -> str:
         owner = f", installed by {', '.join(self.distributions)}" if self.distributions else ""
         return f"the package {self.package!r} is not Settle's: {self.file}{owner}"
+
+
+def example(name: str) -> Path:
+    """The folder of the example ``name``: inside the installed package, or at the root of a clone."""
+    packaged = Path(__file__).parent / "examples" / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "examples" / name
 
 
 def foreign_packages() -> tuple[Foreign, ...]:

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = {
+    "init": ("init:app", "Make a folder with a small deployment that works, to be made your own."),
     "run": ("run:app", "Work on the tickets in a file, from the first word to the outcome."),
     "simulate": ("simulate:app", "Rehearse tickets of the past: what would be done and charged, and what wrongly."),
     "eval": ("eval:app", "Rehearse tickets with two versions of a deployment; fail below given rates."),

@@ -18,6 +18,7 @@ from service.assembly import Running
 from service.demo.script import Script
 from service.deployment import MARK, SETTINGS, State, make_state, open_state
 from service.errors import NoState
+from service.packages import example
 from service.summary import OutcomeLine, TicketLine, outcome_lines, ticket_lines
 
 BEATS = "beats"
@@ -44,9 +45,8 @@ class Ending:
 
 
 def retail_example() -> Path:
-    """The retail example's folder: inside the installed package, or at the root of a clone."""
-    packaged = Path(__file__).parents[1] / "examples" / "retail"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "examples" / "retail"
+    """The retail example's folder."""
+    return example("retail")
 
 
 def demo_state(folder: Path) -> tuple[State, bool]:
