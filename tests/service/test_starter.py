@@ -18,6 +18,7 @@ from service.cli import app
 from service.deployment import load_deployment, open_state
 from service.errors import FolderInUse
 from service.starter import SAMPLES, deployment_name, make_deployment
+from tests.service.builders import settle
 
 DAY = 86_400
 
@@ -26,30 +27,30 @@ def command(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
-def test_it_resolves_its_samples_at_once_and_charges_for_them_when_signed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = command("init", tmp_path / "Bike shop", "--name", "bikes")
-    assert made.exit_code == 0, made.output
+def test_it_resolves_its_samples_at_once_and_charges_for_them_when_signed(tmp_path: Path) -> None:
     folder = tmp_path / "Bike shop"
-    monkeypatch.chdir(folder)
+    made = settle("init", folder, "--name", "bikes", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
     for side in ("vendor", "customer"):
-        assert command("contract", "sign", "--as", side).exit_code == 0
+        assert settle("contract", "sign", "--as", side, cwd=folder).returncode == 0
     assert f"settle run {SAMPLES}" in made.stdout
-    worked = command("run", SAMPLES, "--json", "--no-browser")
-    assert worked.exit_code == 0, worked.output
+    worked = settle("run", SAMPLES, "--json", cwd=folder)
+    assert worked.returncode == 0, worked.stderr
     tickets = {one["ticket"]: one for one in json.loads(worked.stdout)["tickets"]}
-    shown = {
-        name: (one["verdict"], one["outcome"] and one["outcome"]["evidence_class"]) for name, one in tickets.items()
+    shown = {name: (one["verdict"], (one["outcome"] or {}).get("evidence_class")) for name, one in tickets.items()}
+    assert shown == {
+        "S-1": ("passed", "effect_verified"),
+        "S-2": ("passed", "grounded"),
+        "S-3": ("", None),
     }
-    assert shown == {"S-1": ("passed", "effect_verified"), "S-2": ("passed", "grounded"), "S-3": ("", None)}
     assert tickets["S-3"]["task_state"] == "handed_off"
     (folder / ".settle" / "clock").write_text(str(4 * DAY))
-    assert command("run", SAMPLES, "--json", "--no-browser").exit_code == 0
-    charged = json.loads(command("outcomes", "--json").stdout)
+    assert settle("run", SAMPLES, cwd=folder).returncode == 0
+    charged = json.loads(settle("outcomes", "--json", cwd=folder).stdout)
     assert [(one["ticket"], one["state"], one["amount_minor"]) for one in charged] == [
         ("S-1", "settled", 90),
         ("S-2", "settled", 30),
+        ("S-3", "escalated", 0),
     ]
 
 
