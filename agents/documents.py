@@ -19,6 +19,7 @@ from agents.errors import InvalidDocument, Problem
 MAX_BYTES = 256 * 1024
 """Largest document read; procedures and contracts are a few kilobytes."""
 MAX_DEPTH = 40
+NOT_UTF_8 = "is not UTF-8 text; save it as UTF-8"
 
 Model = TypeVar("Model", bound=BaseModel)
 _Lines = dict[tuple[str | int, ...], int]
@@ -60,7 +61,7 @@ def read_document(path: Path) -> Source:
         return parse_document(raw.decode("utf-8"), name)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise InvalidDocument([Problem(file=name, line=line, field="", message="not UTF-8 text")]) from None
+        raise InvalidDocument([Problem(file=name, line=line, field="", message=NOT_UTF_8)]) from None
 
 
 def parse_document(text: str, file: str) -> Source:
@@ -75,9 +76,9 @@ def parse_document(text: str, file: str) -> Source:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = mark.line + 1 if mark else None
-        raise InvalidDocument(
-            [Problem(file=file, line=where, field="", message=f"not YAML: {error.problem}")]
-        ) from None
+        hint = "; indent with spaces, not with tabs" if "'\\t'" in str(error.problem) else ""
+        message = f"not YAML: {error.problem}{hint}"
+        raise InvalidDocument([Problem(file=file, line=where, field="", message=message)]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _refused(file, line, f"the character #x{int(error.character):04x} is not allowed") from None
@@ -98,8 +99,9 @@ def load_model(source: Source, model: type[Model], field: tuple[str | int, ...] 
     data = source.data
     for part in field:
         data = data[part]
-    if data is None:
-        data = {}
+    if not isinstance(data, dict):
+        what = "is empty" if data is None else "is not a valid dictionary"
+        raise InvalidDocument([source.problem(field, f"{what}; write fields, one `name: value` on a line")])
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from agents.canonical import fingerprint
 from agents.clock import Clock
-from agents.documents import Source, nearest
+from agents.documents import Source, nearest, read_document
 from agents.errors import InvalidDocument, Problem
-from agents.planner import Procedure, Replies, load_procedures
+from agents.planner import Procedure, Replies, read_procedures
 from agents.tools import Toolbox, reply
-from billing import Contract, load_contract
+from billing import Contract
+from billing.contract import read_contract
 from evaluators import HttpJsonSource, SigningKey, SystemOfRecord
 from service.errors import NoDeployment, NoState
-from service.settings import Secrets, Settings, fill_in, load_settings
+from service.settings import Secrets, Settings, fill_in, read_settings
 
 SETTINGS = "settle.toml"
 STATE = ".settle"
@@ -79,45 +80,100 @@ def load_deployment(folder: Path) -> Deployment:
 
     Raises:
         NoDeployment: there is no settle.toml.
-        InvalidDocument: something is wrong; all that is wrong in the files of one kind is listed together.
+        InvalidDocument: something is wrong; all that is wrong in any of the files is listed together.
     """
-    path = folder / SETTINGS
-    if not path.is_file():
-        raise NoDeployment(f"{folder} has no {SETTINGS}; name a deployment folder with --deployment")
-    settings = load_settings(path)
-    modules = [folder / module for module in settings.tools.modules]
-    toolbox = Toolbox.load(modules, builtin=[reply])
-    replies = Replies.load(folder / "replies")
-    procedures = load_procedures(folder / "procedures", toolbox, replies)
-    source, contract = load_contract(folder / settings.contract)
-    problems = [*_unknown_outcomes(folder, procedures, contract), *_unknown_sources(source, contract, settings)]
-    if "handed-off" not in replies.names():
-        missing = str(folder / "replies" / "handed-off.en.md")
-        problems.append(Problem(file=missing, line=None, field="", message="is missing: sent when a person takes over"))
-    if problems:
+    deployment, problems = read_deployment(folder)
+    if deployment is None:
         raise InvalidDocument(problems)
-    return Deployment(
+    return deployment
+
+
+def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
+    """The deployment in ``folder`` if it is sound, else everything that is wrong with it, each thing once.
+
+    What cannot be read in one file does not keep the others from being checked as far as that is possible.
+
+    Raises:
+        NoDeployment: there is no settle.toml.
+    """
+    if not (folder / SETTINGS).is_file():
+        raise NoDeployment(f"{folder} has no {SETTINGS}; name a deployment folder with --deployment")
+    source, settings, problems = read_settings(folder / SETTINGS)
+    toolbox, more = Toolbox.read(_modules(folder, source, problems), builtin=[reply])
+    problems += more
+    replies, more = Replies.read(folder / "replies")
+    problems += more
+    contract_source, contract = _contract(folder, source, problems)
+    kinds = None if contract_source is None else _kinds(contract_source)
+    procedures, more = read_procedures(folder / "procedures", toolbox, replies, kinds)
+    problems += more
+    problems += _missing(folder, replies)
+    if contract_source is not None and contract is not None and settings is not None:
+        problems += _unknown_sources(contract_source, contract, settings)
+    if problems or settings is None or contract_source is None or contract is None:
+        return None, problems
+    deployment = Deployment(
         folder=folder,
         settings=settings,
         toolbox=toolbox,
         replies=replies,
         procedures=procedures,
-        contract_source=source,
+        contract_source=contract_source,
         contract=contract,
     )
+    return deployment, problems
 
 
-def _unknown_outcomes(folder: Path, procedures: tuple[Procedure, ...], contract: Contract) -> list[Problem]:
-    return [
-        Problem(
-            file=str(folder / "procedures" / f"{procedure.name}.yaml"),
-            line=None,
-            field="outcome",
-            message=f"the contract has no outcome {name!r}; {nearest(name, contract.outcomes)}",
-        )
-        for procedure in procedures
-        for name in sorted(procedure.outcomes - contract.outcomes.keys())
-    ]
+def _modules(folder: Path, settings: Source, problems: list[Problem]) -> list[Path]:
+    """The files of tools that the settings name and that exist; ``problems`` gets the others."""
+    tools = settings.data.get("tools")
+    named = tools.get("modules") if isinstance(tools, dict) else None
+    modules = [module for module in named if isinstance(module, str)] if isinstance(named, list) else []
+    there = [str(path.relative_to(folder)) for path in folder.glob("tools/*.py")]
+    for number, module in enumerate(modules):
+        if not (folder / module).is_file():
+            message = f"there is no file {module}; {nearest(module, there)}"
+            problems.append(settings.problem(("tools", "modules", number), message))
+    return [folder / module for module in modules if (folder / module).is_file()]
+
+
+def _contract(folder: Path, settings: Source, problems: list[Problem]) -> tuple[Source | None, Contract | None]:
+    """The contract that the settings name, as data and typed, as far as it is sound; ``problems`` gets the rest."""
+    name = settings.data.get("contract")
+    if not isinstance(name, str):
+        return None, None
+    if not (folder / name).is_file():
+        there = [str(path.relative_to(folder)) for path in folder.glob("contracts/*.yaml")]
+        problems.append(settings.problem(("contract",), f"there is no file {name}; {nearest(name, there)}"))
+        return None, None
+    source: Source | None = None
+    try:
+        source = read_document(folder / name)
+        return source, read_contract(source)
+    except InvalidDocument as error:
+        problems += error.problems
+        return source, None
+
+
+def _kinds(contract: Source) -> dict[str, str] | None:
+    """Outcome type to kind of subject, also in a contract that is not sound; None if it does not say."""
+    outcomes = contract.data.get("outcomes") if isinstance(contract.data, dict) else None
+    if not isinstance(outcomes, dict):
+        return None
+    subjects = {name: terms.get("subject") if isinstance(terms, dict) else None for name, terms in outcomes.items()}
+    return {name: subject if isinstance(subject, str) else "" for name, subject in subjects.items()}
+
+
+def _missing(folder: Path, replies: Replies) -> Iterator[Problem]:
+    for name, what in (("procedures", "one YAML file for each kind of request"), ("replies", "NAME.LANGUAGE.md files")):
+        if not (folder / name).is_dir():
+            yield Problem(
+                file=str(folder / name), line=None, field="", message=f"there is no such folder; it is for {what}"
+            )
+    if "handed-off" not in replies.names():
+        missing = str(folder / "replies" / "handed-off.en.md")
+        message = "is missing; write it: it is sent when a person takes over"
+        yield Problem(file=missing, line=None, field="", message=message)
 
 
 def _unknown_sources(source: Source, contract: Contract, settings: Settings) -> list[Problem]:

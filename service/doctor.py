@@ -25,14 +25,13 @@ from service.browser_setup import THREE_WAYS
 from service.deployment import SETTINGS, State, load_deployment, open_state
 from service.errors import ServiceError
 from service.packages import OWN_ENVIRONMENT, foreign_packages
-from service.settings import Settings, load_settings
+from service.settings import Settings, read_settings
 
 BROWSER_SECONDS = 40
 """How long a browser may take to start and show an empty page."""
 OLDEST_PYTHON = (3, 11)
 _KEY_BYTES = 32
 _SECRET = re.compile(r"\$\{secret\.([A-Za-z0-9_]+)\}")
-_PROCESS = re.compile(r"\$\{process\.([A-Za-z0-9_]+)(?:\.url)?\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +121,8 @@ async def _show_a_page(path: Path) -> str:
 def _configuration(folder: Path) -> tuple[Finding, Settings | None]:
     settings: Settings | None = None
     try:
-        settings = load_settings(folder / SETTINGS)
+        _, settings, _ = read_settings(folder / SETTINGS)
         loaded = load_deployment(folder)
-        strangers = sorted(
-            set(_PROCESS.findall("\n".join(_texts(settings)))) - {process.name for process in settings.process}
-        )
-        if strangers:
-            detail = f"{SETTINGS} refers to processes that it does not have: {', '.join(strangers)}"
-            advice = f"add a [[process]] of that name to {folder / SETTINGS}, or write the URL"
-            return Finding(name="deployment", ok=False, detail=detail, advice=advice), settings
     except InvalidDocument as error:
         count = len(error.problems)
         advice = f"correct {'this' if count == 1 else f'these {count}'}, then run settle doctor again"

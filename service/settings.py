@@ -11,17 +11,20 @@ import os
 import re
 import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from agents.documents import Source, load_model
+from agents.documents import NOT_UTF_8, Source, load_model, nearest
 from agents.errors import InvalidDocument, Problem
 from service.errors import SettingMissing
 
 _PLACE = re.compile(r"\$\{(secret|process)\.([A-Za-z0-9_]+)(?:\.url)?\}")
+_PART = re.compile(r"\{([^{}]*)\}")
+COMMAND_PLACES = ("python", "state", "deployment")
+"""What is filled in in a process's command."""
 
 
 class _Section(BaseModel):
@@ -45,12 +48,20 @@ class SourceSettings(_Section):
     age_from: tuple[str, ...] = ()
     """Fields with the time from which ``age_days`` counts; the first that is set is used."""
 
+    @field_validator("paths")
+    @classmethod
+    def _with_a_key(cls, paths: dict[str, str]) -> dict[str, str]:
+        for kind, path in paths.items():
+            if not path.startswith("/") or path.count("{key}") != 1 or "{" in path.replace("{key}", ""):
+                raise ValueError(f"the path of {kind} is {path!r}; write /, and {{key}} once: /api/{kind}s/{{key}}")
+        return paths
+
 
 class ProcessSettings(_Section):
     """A process that the deployment needs beside it, started and stopped with it."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    command: tuple[str, ...]
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
     """``{python}``, ``{state}`` and ``{deployment}`` are filled in; it prints one line ``{"url": ...}`` when ready."""
     environment: dict[str, str] = {}
     """Variables it gets beside the secrets that are made up."""
@@ -81,17 +92,57 @@ class Settings(_Section):
 
 def load_settings(path: Path) -> Settings:
     """The settings in ``path``; `InvalidDocument` names every field that does not fit."""
+    _, settings, problems = read_settings(path)
+    if problems or settings is None:
+        raise InvalidDocument(problems)
+    return settings
+
+
+def read_settings(path: Path) -> tuple[Source, Settings | None, list[Problem]]:
+    """The file's data as far as it can be read, the settings if every field fits, and everything wrong with them."""
+    source = Source(str(path), {}, {})
     try:
-        text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot be read: {error}"
-        raise InvalidDocument([Problem(file=str(path), line=None, field="", message=message)]) from None
+        text = path.read_bytes().decode("utf-8-sig")
+        source = Source(str(path), tomllib.loads(text), _lines(text))
+        settings = load_model(source, Settings)
+    except OSError as error:
+        return source, None, [source.problem((), f"cannot be read: {error.strerror}")]
+    except UnicodeDecodeError:
+        return source, None, [source.problem((), NOT_UTF_8)]
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"line (\d+)", str(error))
         line = int(match.group(1)) if match else None
-        raise InvalidDocument([Problem(file=str(path), line=line, field="", message=f"not TOML: {error}")]) from None
-    return load_model(Source(str(path), data, _lines(text)), Settings)
+        message = f'not TOML: {error}; write name = "value", and [table] on a line of its own'
+        return source, None, [Problem(file=str(path), line=line, field="", message=message)]
+    except InvalidDocument as error:
+        return source, None, list(error.problems)
+    return source, settings, [source.problem(field, message) for field, message in _contradictions(settings)]
+
+
+def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    processes = [process.name for process in settings.process]
+    for field, text in _filled(settings):
+        for kind, name in _PLACE.findall(text):
+            if kind == "process" and name not in processes:
+                known = nearest(name, processes)
+                yield field, f"no [[process]] is called {name!r}; add it, or write a URL ({known})"
+        if "${" in _PLACE.sub("", text):
+            yield field, f"{text!r} has a ${{...}} that is not known; write ${{secret.NAME}} or ${{process.NAME.url}}"
+    for number, process in enumerate(settings.process):
+        if processes.index(process.name) != number:
+            yield ("process", number, "name"), f"{process.name!r} is taken; every process needs a name of its own"
+        for place in (place for part in process.command for place in _PART.findall(part)):
+            if place not in COMMAND_PLACES:
+                yield ("process", number, "command"), f"{{{place}}} is not known; {nearest(place, COMMAND_PLACES)}"
+
+
+def _filled(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The settings in which places are filled in."""
+    for name, text in settings.tools.settings.items():
+        yield ("tools", "settings", name), text
+    for name, source in settings.sources.items():
+        yield ("sources", name, "url"), source.url
+        yield ("sources", name, "token"), source.token
 
 
 class Secrets:

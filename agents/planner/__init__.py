@@ -2,7 +2,7 @@
 
 from agents.planner.language import detect_language
 from agents.planner.plan import Plan
-from agents.planner.procedure import Procedure, load_procedure, load_procedures
+from agents.planner.procedure import Procedure, load_procedures, read_procedures
 from agents.planner.replies import Replies
 from agents.planner.selection import ProcedureSelector, Selection
 
@@ -13,6 +13,6 @@ __all__ = [
     "Replies",
     "Selection",
     "detect_language",
-    "load_procedure",
     "load_procedures",
+    "read_procedures",
 ]

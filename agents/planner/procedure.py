@@ -121,12 +121,26 @@ class Procedure:
 
 def load_procedures(folder: Path, toolbox: Toolbox, replies: Replies) -> tuple[Procedure, ...]:
     """Every ``*.yaml`` of ``folder``; all of them are sound or none is used (`InvalidDocument`)."""
+    procedures, problems = read_procedures(folder, toolbox, replies)
+    if problems:
+        raise InvalidDocument(problems)
+    return procedures
+
+
+def read_procedures(
+    folder: Path, toolbox: Toolbox, replies: Replies, outcomes: Mapping[str, str] | None = None
+) -> tuple[tuple[Procedure, ...], list[Problem]]:
+    """The sound procedures of ``folder``, and everything wrong with the others.
+
+    Args:
+        outcomes: outcome type to kind of subject (empty if unknown), as the contract has them; None if it is unread.
+    """
     procedures: list[Procedure] = []
     problems: list[Problem] = []
     otherwise: list[str] = []
     for path in sorted(folder.glob("*.yaml")):
         try:
-            procedures.append(load_procedure(path, toolbox, replies))
+            procedures.append(compile_procedure(read_document(path), toolbox, replies, outcomes))
         except InvalidDocument as error:
             problems += error.problems
             continue
@@ -140,30 +154,39 @@ def load_procedures(folder: Path, toolbox: Toolbox, replies: Replies) -> tuple[P
         Problem(file=str(folder), line=None, field="procedure", message=f"{name!r} is the name of two files")
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
-    if problems:
-        raise InvalidDocument(problems)
-    return tuple(procedures)
+    return tuple(procedures), problems
 
 
-def load_procedure(path: Path, toolbox: Toolbox, replies: Replies) -> Procedure:
-    """The procedure in the file ``path``; `InvalidDocument` lists everything wrong with it."""
-    return compile_procedure(read_document(path), toolbox, replies)
+def compile_procedure(
+    source: Source, toolbox: Toolbox, replies: Replies, outcomes: Mapping[str, str] | None = None
+) -> Procedure:
+    """Check a parsed procedure and compile its plan; ``outcomes`` as for `read_procedures`.
 
-
-def compile_procedure(source: Source, toolbox: Toolbox, replies: Replies) -> Procedure:
-    """Check a parsed procedure and compile its plan."""
+    Raises:
+        InvalidDocument: everything wrong with it; with no problem in it, the file of a tool that it needs is unread.
+    """
     document = load_model(source, ProcedureDocument)
-    return _Compiler(source, document, toolbox, replies).compile()
+    return _Compiler(source, document, toolbox, replies, outcomes).compile()
 
 
 class _Compiler:
     """Compiles one document; collects problems instead of stopping at the first."""
 
-    def __init__(self, source: Source, document: ProcedureDocument, toolbox: Toolbox, replies: Replies) -> None:
+    def __init__(
+        self,
+        source: Source,
+        document: ProcedureDocument,
+        toolbox: Toolbox,
+        replies: Replies,
+        outcomes: Mapping[str, str] | None,
+    ) -> None:
         self._source = source
         self._document = document
         self._toolbox = toolbox
         self._replies = replies
+        self._outcomes = outcomes
+        self._unknown: set[str] = set()
+        """Steps that leave nobody knows what: what reads them cannot be checked, and is no problem of its own."""
         self._problems: list[Problem] = []
         self._taken = set(_RESERVED)
         names = dict.fromkeys(document.inputs, "10001")
@@ -179,7 +202,9 @@ class _Compiler:
         subject = self._template(document.subject, ("subject",))
         if not re.fullmatch(r"[a-z_]+:.+", document.subject):
             self._wrong(("subject",), "say what kind of record it is about, for example order:${order.id}")
-        if self._problems:
+        else:
+            self._known_outcome(document.outcome, ("outcome",))
+        if self._problems or self._unknown:
             raise InvalidDocument(self._problems)
         plan = Plan(
             procedure=f"{document.procedure}@{document.version}",
@@ -229,12 +254,13 @@ class _Compiler:
         return getattr(self, f"_{kinds[0]}")(field, step)  # type: ignore[no-any-return]
 
     def _tool(self, field: _Field, step: StepDocument) -> ToolStep | None:
-        tool = self._toolbox.get(str(step.tool))
+        name = str(step.tool)
+        tool = self._toolbox.get(name)
         if tool is None:
-            self._wrong(
-                (*field, "tool"), f"no tool is called {step.tool!r}; {nearest(str(step.tool), self._toolbox.names())}"
-            )
-            self._samples[step.id] = Labelled(data=None, label=PLAN)
+            if name.partition(".")[0] not in self._toolbox.unread:
+                hint = nearest(name, self._toolbox.names())
+                self._wrong((*field, "tool"), f"no tool is called {name!r}; {hint}")
+            self._unknown.add(step.id)
             return None
         args = {name: self._template(text, (*field, "args", name)) for name, text in step.args.items()}
         self._check_args(field, tool, args)
@@ -266,21 +292,21 @@ class _Compiler:
 
     def _select(self, field: _Field, step: StepDocument) -> SelectStep | None:
         document = _sure(step.select)
+        end = self._otherwise(step, field)
         field = (*field, "select")
         template = self._template(document.source, (*field, "from"))
         if template is None or len(template.parts) != 1 or isinstance(template.parts[0], str):
             if template is not None:
                 self._wrong((*field, "from"), "is one path, for example ${orders.items}")
-            self._samples[step.id] = Labelled(data=None, label=PLAN)
+            self._unknown.add(step.id)
             return None
         items = resolve(template.parts[0], self._samples).data
         if not isinstance(items, list) or not items:
-            self._wrong((*field, "from"), "is not a list")
-            self._samples[step.id] = Labelled(data=None, label=PLAN)
+            self._wrong((*field, "from"), "is not a list; name one that a tool returns, for example ${orders.items}")
+            self._unknown.add(step.id)
             return None
         where = self._expression(document.where, (*field, "where"), it=items[0])
         self._samples[step.id] = Labelled(data=items[0], label=PLAN)
-        end = self._otherwise(step, field[:-1])
         if where is None:
             return None
         return SelectStep(id=step.id, source=template.parts[0], where=where, otherwise=end)
@@ -304,6 +330,8 @@ class _Compiler:
         if step.otherwise is None:
             return None
         self._known_reply(step.otherwise.reply, (*field, "else", "reply"), {})
+        if step.otherwise.outcome is not None:
+            self._known_outcome(step.otherwise.outcome, (*field, "else", "outcome"))
         return Otherwise(reply=step.otherwise.reply, outcome=step.otherwise.outcome)
 
     def _known_reply(self, name: str, field: _Field, values: Mapping[str, Any]) -> None:
@@ -313,9 +341,20 @@ class _Compiler:
         for place in sorted(self._replies.places(name) - values.keys()):
             self._wrong(field, f"the reply {name} wants ${{{place}}}, and nothing here fills it")
 
+    def _known_outcome(self, name: str, field: _Field) -> None:
+        if self._outcomes is None:
+            return
+        if name not in self._outcomes:
+            self._wrong(field, f"the contract has no outcome {name!r}; {nearest(name, self._outcomes)}")
+        elif self._outcomes[name] not in ("", kind := self._document.subject.partition(":")[0]):
+            message = f"the contract says it is about {self._outcomes[name]}, and `subject` says {kind}; use one word"
+            self._wrong(field, message)
+
     def _template(self, text: str, field: _Field) -> Template | None:
         try:
             template = Template.compile(text)
+            if any(path[0] in self._unknown for path in template.paths()):
+                return None
             template.fill(self._samples)
         except PathError as error:
             known = nearest(error.at, self._samples) if error.at == error.path.split(".")[0] else ""
@@ -329,6 +368,8 @@ class _Compiler:
         values = {name: value.data for name, value in self._samples.items()} | extra
         try:
             expression = Expression(text)
+            if expression.names & self._unknown:
+                return None
             expression(values)
         except ExpressionError as error:
             unknown = [] if "not an expression" in str(error) else sorted(Expression(text).names - values.keys())

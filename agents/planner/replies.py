@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agents.documents import NOT_UTF_8
 from agents.errors import InvalidDocument, Problem
 from agents.money import Money
 
@@ -33,6 +34,14 @@ class Replies:
     @classmethod
     def load(cls, folder: Path) -> Replies:
         """Read every ``NAME.LANG.md`` in ``folder``; `InvalidDocument` lists whatever is wrong with any of them."""
+        replies, problems = cls.read(folder)
+        if problems:
+            raise InvalidDocument(problems)
+        return replies
+
+    @classmethod
+    def read(cls, folder: Path) -> tuple[Replies, list[Problem]]:
+        """As `load`, but what is wrong comes beside what could be read; a reply that could not is an empty one."""
         texts: dict[tuple[str, str], str] = {}
         problems = []
         for path in sorted(folder.glob("*")):
@@ -49,22 +58,23 @@ class Replies:
                 continue
             try:
                 text = path.read_text(encoding="utf-8").strip()
-            except (UnicodeDecodeError, OSError):
-                problems.append(Problem(file=str(path), line=None, field="", message="is not UTF-8 text"))
-                continue
-            if not text:
+            except UnicodeDecodeError:
+                problems.append(Problem(file=str(path), line=None, field="", message=NOT_UTF_8))
+                text = ""
+            except OSError as error:
+                problems.append(
+                    Problem(file=str(path), line=None, field="", message=f"cannot be read: {error.strerror}")
+                )
+                text = ""
+            if not text and not any(problem.file == str(path) for problem in problems):
                 problems.append(Problem(file=str(path), line=1, field="", message="is empty; a reply needs words"))
             for place in _PLACE.finditer(text):
                 if not _NAME.fullmatch(place.group(1)):
                     line = text[: place.start()].count("\n") + 1
-                    problems.append(
-                        Problem(
-                            file=str(path),
-                            line=line,
-                            field="",
-                            message=f"{place.group(0)} is not a plain name in ${{}}",
-                        )
+                    message = (
+                        f"{place.group(0)} is not a plain name in ${{}}; write ${{order_id}}, and fill it in `with`"
                     )
+                    problems.append(Problem(file=str(path), line=line, field="", message=message))
             texts[match.group(1), match.group(2)] = text
         names = {name for name, _ in texts}
         problems += [
@@ -77,9 +87,7 @@ class Replies:
             for name in sorted(names)
             if (name, FALLBACK) not in texts
         ]
-        if problems:
-            raise InvalidDocument(problems)
-        return cls(texts)
+        return cls(texts), problems
 
     def names(self) -> frozenset[str]:
         """Names of all replies."""

@@ -16,8 +16,10 @@ from agents.tools.tool import Tool
 class Toolbox:
     """Tools by name."""
 
-    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+    def __init__(self, tools: Iterable[Tool] = (), *, unread: Iterable[str] = ()) -> None:
         """A toolbox with ``tools``; `InvalidTool` if two share a name."""
+        self.unread = frozenset(unread)
+        """Names of the files (``shop``) whose tools are not known, because they could not be read."""
         self._tools: dict[str, Tool] = {}
         for tool in tools:
             if tool.name in self._tools:
@@ -33,14 +35,27 @@ class Toolbox:
         Raises:
             InvalidDocument: a file cannot be imported, or a declaration in it is refused; nothing is registered then.
         """
-        found = list(builtin)
+        toolbox, problems = cls.read(modules, builtin)
+        if problems:
+            raise InvalidDocument(problems)
+        return toolbox
+
+    @classmethod
+    def read(cls, modules: Iterable[Path], builtin: Iterable[Tool] = ()) -> tuple[Toolbox, list[Problem]]:
+        """As `load`, but what is wrong comes beside the tools of the files that are sound."""
+        found, unread = list(builtin), []
+        problems: list[Problem] = []
         for path in modules:
-            found += [replace(tool, name=f"{path.stem}.{tool.name}") for tool in _tools_in(path)]
             try:
-                cls(found)
+                tools = [replace(tool, name=f"{path.stem}.{tool.name}") for tool in _tools_in(path)]
+                cls([*found, *tools])
+                found += tools
+            except InvalidDocument as error:
+                problems += error.problems
+                unread.append(path.stem)
             except InvalidTool as error:
-                raise _refused(path, None, str(error)) from None
-        return cls(found)
+                problems.append(_problem(path, None, str(error)))
+        return cls(found, unread=unread), problems
 
     def get(self, name: str) -> Tool | None:
         """The tool of that name, or None."""
@@ -58,7 +73,7 @@ def _tools_in(path: Path) -> list[Tool]:
     name = f"settle_tools_{sha256_hex(str(path.resolve()).encode())[:12]}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.exists():
-        raise _refused(path, None, "is not a Python file that exists")
+        raise _refused(path, None, "is not a Python file that exists; correct [tools] modules in settle.toml")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     beside = str(path.parent.resolve())
@@ -75,7 +90,11 @@ def _tools_in(path: Path) -> list[Tool]:
 
 
 def _refused(path: Path, line: int | None, message: str) -> InvalidDocument:
-    return InvalidDocument([Problem(file=str(path), line=line, field="", message=message)])
+    return InvalidDocument([_problem(path, line, message)])
+
+
+def _problem(path: Path, line: int | None, message: str) -> Problem:
+    return Problem(file=str(path), line=line, field="", message=message)
 
 
 def _line_in(path: str, error: BaseException) -> int | None:

@@ -84,7 +84,7 @@ def test_every_problem_is_listed_with_line_field_and_nearest_name() -> None:
         ('title: "\\UFFFFFFFF"', None, "", "not YAML"),
         ("- a\n- b", 1, "", "valid dictionary"),
         ("just text", 1, "", "valid dictionary"),
-        ("", None, "title", "is required"),
+        ("", None, "", "is empty; write fields"),
     ],
 )
 def test_each_kind_of_mistake(text: str, line: int | None, field: str, message: str) -> None:
@@ -118,7 +118,7 @@ def test_a_huge_a_missing_and_a_binary_file_are_refused(tmp_path: Path) -> None:
     huge.write_bytes(b"a: " + b"x" * MAX_BYTES)
     binary.write_bytes(b"title: a\nopen: \xff\xfe\n")
     assert str(MAX_BYTES) in refused_file(huge).message
-    assert (refused_file(binary).line, refused_file(binary).message) == (2, "not UTF-8 text")
+    assert (refused_file(binary).line, refused_file(binary).message) == (2, "is not UTF-8 text; save it as UTF-8")
     assert "cannot be read" in refused_file(tmp_path / "missing.yaml").message
     assert "cannot be read" in refused_file(tmp_path).message
 

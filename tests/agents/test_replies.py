@@ -44,7 +44,7 @@ def test_everything_wrong_is_listed_and_nothing_is_used(tmp_path: Path) -> None:
     found = [(Path(one.file).name, one.line, one.message) for one in refused.value.problems]
     assert ("only.en.md", None, "is missing; other languages exist") in found
     assert ("empty.en.md", 1, "is empty; a reply needs words") in found
-    assert ("bin.en.md", None, "is not UTF-8 text") in found
+    assert ("bin.en.md", None, "is not UTF-8 text; save it as UTF-8") in found
     assert [line for name, line, _ in found if name == "place.en.md"] == [2, 2]
     assert "Bad.md" in {name for name, _, _ in found}
     assert "ok.en.md" not in {name for name, _, _ in found}
