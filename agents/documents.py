@@ -7,7 +7,7 @@ refused. Problems name file, line and field, and the nearest known name for a mi
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -106,7 +106,7 @@ def load_model(source: Source, model: type[Model], field: tuple[str | int, ...] 
         return model.model_validate(data)
     except ValidationError as error:
         problems = []
-        for found in error.errors(include_url=False):
+        for found in _without_echoes(error.errors(include_url=False), model):
             place = field + tuple(part for part in found["loc"] if part in _parts_of(source, field, found["loc"]))
             problems.append(source.problem(place, _explain(found, model)))
         raise InvalidDocument(problems) from None
@@ -123,10 +123,14 @@ def dotted(field: tuple[str | int, ...]) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for a misspelled name: the nearest known one, or all of them when few."""
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    close = _closest(name, known)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known: {', '.join(known)}" if 0 < len(known) <= 12 else "nothing like it is known"
+
+
+def _closest(name: str, known: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
 
 
 def _refused(file: str, line: int, message: str) -> InvalidDocument:
@@ -174,6 +178,17 @@ def _parts_of(source: Source, field: tuple[str | int, ...], loc: tuple[str | int
                 continue
         real.add(part)
     return real
+
+
+def _without_echoes(errors: Sequence[Any], model: type[BaseModel]) -> list[Any]:
+    """``errors`` without "is required" for the fields of which a misspelling is reported."""
+    misspelled: set[tuple[str | int, ...]] = set()
+    for found in errors:
+        if found["type"] == "extra_forbidden":
+            inside = found["loc"][:-1]
+            close = _closest(str(found["loc"][-1]), _fields_at(model, inside))
+            misspelled.update((*inside, name) for name in close)
+    return [found for found in errors if found["type"] != "missing" or found["loc"] not in misspelled]
 
 
 def _explain(found: Any, model: type[BaseModel]) -> str:

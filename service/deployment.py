@@ -99,7 +99,8 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
     if not (folder / SETTINGS).is_file():
         raise NoDeployment(f"{folder} has no {SETTINGS}; name a deployment folder with --deployment")
     source, settings, problems = read_settings(folder / SETTINGS)
-    toolbox, more = Toolbox.read(_modules(folder, source, problems), builtin=[reply])
+    modules, unread = _modules(folder, source, problems)
+    toolbox, more = Toolbox.read(modules, builtin=[reply], unread=unread)
     problems += more
     replies, more = Replies.read(folder / "replies")
     problems += more
@@ -124,17 +125,22 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
     return deployment, problems
 
 
-def _modules(folder: Path, settings: Source, problems: list[Problem]) -> list[Path]:
-    """The files of tools that the settings name and that exist; ``problems`` gets the others."""
+def _modules(folder: Path, settings: Source, problems: list[Problem]) -> tuple[list[Path], list[str]]:
+    """The files of tools that the settings name and that exist, and the names of those that are probably meant too.
+
+    ``problems`` gets those that the settings name and that do not exist.
+    """
     tools = settings.data.get("tools")
     named = tools.get("modules") if isinstance(tools, dict) else None
     modules = [module for module in named if isinstance(module, str)] if isinstance(named, list) else []
-    there = [str(path.relative_to(folder)) for path in folder.glob("tools/*.py")]
-    for number, module in enumerate(modules):
-        if not (folder / module).is_file():
-            message = f"there is no file {module}; {nearest(module, there)}"
-            problems.append(settings.problem(("tools", "modules", number), message))
-    return [folder / module for module in modules if (folder / module).is_file()]
+    there = {path.relative_to(folder).as_posix(): path for path in folder.glob("tools/*.py")}
+    missing = {number: module for number, module in enumerate(modules) if not (folder / module).is_file()}
+    for number, module in missing.items():
+        message = f"there is no file {module}; {nearest(module, there)}"
+        problems.append(settings.problem(("tools", "modules", number), message))
+    sound = isinstance(named, list) and not missing
+    unread = [] if sound else [path.stem for name, path in there.items() if name not in modules]
+    return [folder / module for module in modules if module not in missing.values()], unread
 
 
 def _contract(folder: Path, settings: Source, problems: list[Problem]) -> tuple[Source | None, Contract | None]:
@@ -143,7 +149,7 @@ def _contract(folder: Path, settings: Source, problems: list[Problem]) -> tuple[
     if not isinstance(name, str):
         return None, None
     if not (folder / name).is_file():
-        there = [str(path.relative_to(folder)) for path in folder.glob("contracts/*.yaml")]
+        there = [path.relative_to(folder).as_posix() for path in folder.glob("contracts/*.yaml")]
         problems.append(settings.problem(("contract",), f"there is no file {name}; {nearest(name, there)}"))
         return None, None
     source: Source | None = None

@@ -107,8 +107,9 @@ def read_settings(path: Path) -> tuple[Source, Settings | None, list[Problem]]:
         settings = load_model(source, Settings)
     except OSError as error:
         return source, None, [source.problem((), f"cannot be read: {error.strerror}")]
-    except UnicodeDecodeError:
-        return source, None, [source.problem((), NOT_UTF_8)]
+    except UnicodeDecodeError as error:
+        before = error.object.count(b"\n", 0, error.start)
+        return source, None, [Problem(file=str(path), line=before + 1, field="", message=NOT_UTF_8)]
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"line (\d+)", str(error))
         line = int(match.group(1)) if match else None

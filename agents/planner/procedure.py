@@ -280,7 +280,7 @@ class _Compiler:
             if name not in known:
                 self._wrong((*field, "args", name), f"{tool.name} has no argument {name!r}; {nearest(name, known)}")
         for name, info in known.items():
-            if info.is_required() and name not in args:
+            if info.is_required() and name not in args and args.keys() <= known.keys():
                 self._wrong((*field, "args"), f"{tool.name} needs the argument {name!r}")
         if self._problems or any(template is None for template in args.values()):
             return
@@ -368,18 +368,16 @@ class _Compiler:
         values = {name: value.data for name, value in self._samples.items()} | extra
         try:
             expression = Expression(text)
-            if expression.names & self._unknown:
+            if expression.names & self._unknown or not self._known_paths(expression, values, field):
                 return None
             expression(values)
         except ExpressionError as error:
-            unknown = [] if "not an expression" in str(error) else sorted(Expression(text).names - values.keys())
-            hint = f"; {nearest(unknown[0], values)}" if unknown else ""
-            self._wrong(field, f"{error}{hint}")
+            self._wrong(field, str(error))
             return None
-        return expression if self._known_paths(expression, values, field) else None
+        return expression
 
     def _known_paths(self, expression: Expression, values: Mapping[str, Any], field: _Field) -> bool:
-        """Check what the trial may not have reached: ``false && order.misspelled`` has an answer."""
+        """Check every path, also those that a trial does not reach: ``false && order.misspelled`` has an answer."""
         before = len(self._problems)
         for path in sorted(expression.paths):
             record = values

@@ -97,10 +97,15 @@ class Replies:
         """Languages in which there is at least one reply."""
         return frozenset(language for _, language in self._texts)
 
+    def languages_of(self, name: str) -> frozenset[str]:
+        """Languages in which there is this reply."""
+        return frozenset(language for reply, language in self._texts if reply == name)
+
     def places(self, name: str) -> frozenset[str]:
         """Names that the reply's texts, in all languages, want filled."""
         texts = [text for (reply, _), text in self._texts.items() if reply == name]
-        return frozenset(place for text in texts for place in _PLACE.findall(text)) - ALWAYS
+        found = {place for text in texts for place in _PLACE.findall(text) if _NAME.fullmatch(place)}
+        return frozenset(found - ALWAYS)
 
     def render(self, name: str, language: str, values: Mapping[str, Any], *, requester_name: str) -> str:
         """The reply in ``language``, or in English where that language has none.

@@ -41,9 +41,11 @@ class Toolbox:
         return toolbox
 
     @classmethod
-    def read(cls, modules: Iterable[Path], builtin: Iterable[Tool] = ()) -> tuple[Toolbox, list[Problem]]:
+    def read(
+        cls, modules: Iterable[Path], builtin: Iterable[Tool] = (), unread: Iterable[str] = ()
+    ) -> tuple[Toolbox, list[Problem]]:
         """As `load`, but what is wrong comes beside the tools of the files that are sound."""
-        found, unread = list(builtin), []
+        found, unread = list(builtin), list(unread)
         problems: list[Problem] = []
         for path in modules:
             try:

@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = {
     "init": ("init:app", "Make a folder with a small deployment that works, to be made your own."),
+    "lint": ("lint:app", "List everything that is wrong with a deployment, in one go."),
     "run": ("run:app", "Work on the tickets in a file, from the first word to the outcome."),
     "simulate": ("simulate:app", "Rehearse tickets of the past: what would be done and charged, and what wrongly."),
     "eval": ("eval:app", "Rehearse tickets with two versions of a deployment; fail below given rates."),

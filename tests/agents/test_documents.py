@@ -58,14 +58,13 @@ def test_types_come_from_the_model() -> None:
 
 def test_every_problem_is_listed_with_line_field_and_nearest_name() -> None:
     found = problems("titel: a\nopen: perhaps\nparts:\n  - name: x\n    cuont: 2\n  - count: 0\n    name: y\n")
-    assert (1, "title", "is required") in found
     assert (1, "titel", "is not a known field; did you mean 'title'?") in found
     assert (5, "parts[0].cuont", "is not a known field; did you mean 'count'?") in found
     assert [(line, field) for line, field, _ in found if field in ("open", "parts[1].count")] == [
         (2, "open"),
         (6, "parts[1].count"),
     ]
-    assert len(found) == 5
+    assert len(found) == 4  # that title is required says nothing more than titel
 
 
 @pytest.mark.parametrize(
@@ -133,7 +132,7 @@ def test_a_part_of_a_document_is_loaded_with_its_lines() -> None:
     source = parse_document("a:\n  b:\n    nmae: x\n", "w.yaml")
     with pytest.raises(InvalidDocument) as refused:
         load_model(source, Part, ("a", "b"))
-    assert {(one.line, one.field) for one in refused.value.problems} == {(3, "a.b.nmae"), (3, "a.b.name")}
+    assert {(one.line, one.field) for one in refused.value.problems} == {(3, "a.b.nmae")}
 
 
 def test_names() -> None:
