@@ -6,7 +6,7 @@ is repeated after a crash takes the same way. The steps themselves are taken in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agents.call import Caller
@@ -22,7 +22,7 @@ from agents.tools.tool import ToolContext
 from agents.tools.toolbox import Toolbox
 from agents.trace import Listener
 from agents.walk import Stop, Walk
-from agents.work import End, Work
+from agents.work import Claimed, End, Ended, Superseded, Work
 
 if TYPE_CHECKING:
     from agents.tools.browser.session import Browser
@@ -69,6 +69,18 @@ class Executor:
     async def next_reply(self, work: Work) -> str:
         """What the run would tell the requester next, going by its receipts alone; empty where nobody knows."""
         return await next_reply(self._caller(work), self.replies, work)
+
+    async def tell(self, work: Work, bodies: Sequence[str], runtime: Runtime) -> Ended | Superseded | None:
+        """Send the one final reply of several tasks, as part of ``work``; None when it is sent."""
+        walk = Walk(self._caller(work), self.replies, work, runtime)
+        task = work.task
+        text = self.replies.letter(bodies, task.language, requester_name=task.requester.greeting)
+        try:
+            await walk.tell(text)
+        except Stop as stop:
+            assert not isinstance(stop.end, Claimed), "only a plan ends in a claim"
+            return stop.end
+        return None
 
     def _caller(self, work: Work) -> Caller:
         context = ToolContext(

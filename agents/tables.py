@@ -50,7 +50,7 @@ class TaskRow(SQLModel, table=True):
     tenant: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
     ticket_id: str = Field(index=True)
-    requester_email: str
+    requester_email: str = Field(index=True)
     requester_name: str
     language: str
     procedure: str = Field(default="", sa_column_kwargs={"server_default": ""})
@@ -73,6 +73,7 @@ class RunRow(SQLModel, table=True):
     procedure: str
     plan_sha256: str
     job: int
+    ticket_sha256: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class ReceiptRow(SQLModel, table=True):
@@ -142,10 +143,30 @@ def save_task(session: Session, task: Task) -> None:
     )
 
 
-def task_of_ticket(session: Session, tenant: str, ticket_id: str) -> Task | None:
-    """The task of a ticket."""
-    row = session.exec(select(TaskRow).where(TaskRow.tenant == tenant, TaskRow.ticket_id == ticket_id)).first()
-    return None if row is None else _task(row)
+def move_task(
+    session: Session, tenant: str, task_id: str, state: TaskState, *, at: datetime, reason: str = "", detail: str = ""
+) -> None:
+    """Note where a task stands from ``at`` on, and why; `NoResultFound` if there is no such task."""
+    row = session.get_one(TaskRow, (tenant, task_id))
+    row.state, row.reason, row.detail, row.changed_at = state.value, reason, detail, at
+    session.add(row)
+
+
+def task_of(session: Session, tenant: str, task_id: str) -> Task:
+    """The task of that id; `NoResultFound` if there is none."""
+    return _task(session.get_one(TaskRow, (tenant, task_id)))
+
+
+def tasks_of_ticket(session: Session, tenant: str, ticket_id: str) -> list[Task]:
+    """The tasks of a ticket in the order they were opened."""
+    query = select(TaskRow).where(TaskRow.tenant == tenant, TaskRow.ticket_id == ticket_id)
+    return [_task(row) for row in session.exec(query.order_by(func.length(TaskRow.id), col(TaskRow.id)))]
+
+
+def tasks_of_requester(session: Session, tenant: str, email: str) -> list[Task]:
+    """The tasks of a requester, by id; capital letters in the address make no difference."""
+    query = select(TaskRow).where(TaskRow.tenant == tenant, func.lower(TaskRow.requester_email) == email.lower())
+    return [_task(row) for row in session.exec(query.order_by(col(TaskRow.id)))]
 
 
 def tasks(session: Session, tenant: str, state: TaskState | None = None) -> list[Task]:

@@ -46,7 +46,7 @@ class Task(BaseModel):
     detail: str = ""
     """The reason in words, for people."""
     changed_at: datetime | None = None
-    """When it came to stand where it stands; set by the store."""
+    """When it came to stand where it stands."""
 
 
 class Run(BaseModel):
@@ -61,3 +61,5 @@ class Run(BaseModel):
     """``name@version``"""
     job: int
     """Counts the stretches of work: a run that waits for a person ends its job, the answer starts the next."""
+    ticket_sha256: str = ""
+    """Names the evidence that holds the ticket, with its attachments, as this job sees it."""

@@ -57,6 +57,10 @@ class Attachment(_Record):
     """As the helpdesk states it, for example ``image/png``."""
     size: int
     """Bytes."""
+    sha256: str = ""
+    """Names the evidence that holds its bytes; empty as long as the desk has not kept it."""
+    refused: str = ""
+    """Why the desk did not keep it, in words."""
 
 
 class Message(_Record):
@@ -110,8 +114,23 @@ class Ticket(_Record):
         Not theirs are quoted lines, automatic replies, and the subject line of a mail that they answer.
         """
         said = [] if _ANSWERED.match(self.subject) else [self.subject]
-        said += [_QUOTED.sub("", each.text) for each in self.requester_messages() if not each.automatic]
-        return tuple(text for text in said if text.strip())
+        return (*(text for text in said if text.strip()), *_own(self.messages))
+
+    def words_since_answered(self) -> tuple[str, ...]:
+        """What the requester said themselves after the agent's first public message; empty before one."""
+        numbers = [index for index, each in enumerate(self.messages) if each.author is Author.AGENT and each.public]
+        return _own(self.messages[numbers[0] :]) if numbers else ()
+
+    def unanswered_words(self) -> tuple[str, ...]:
+        """What the requester said themselves after the agent's last public message."""
+        numbers = [index for index, each in enumerate(self.messages) if each.author is Author.AGENT and each.public]
+        return _own(self.messages[numbers[-1] :]) if numbers else self.own_words()
+
+
+def _own(messages: Sequence[Message]) -> tuple[str, ...]:
+    wrote = (each for each in messages if each.author is Author.REQUESTER and not each.automatic)
+    texts = (_QUOTED.sub("", each.text) for each in wrote)
+    return tuple(text for text in texts if text.strip())
 
 
 class Helpdesk(Protocol):

@@ -15,9 +15,10 @@ from agents.claim import Claim
 from agents.errors import ExpressionError, PathError
 from agents.expressions import Expression
 from agents.paths import Template, resolve
+from agents.planner.issues import matches
 from agents.planner.plan import Input, Otherwise, ReplyStep, RequireStep, SelectStep, ToolStep
 from agents.planner.replies import Replies
-from agents.policy.grant import Grant
+from agents.policy.grant import Grant, Slot
 from agents.policy.labels import PLAN, UNTRUSTED, Integrity, Label, Labelled, join_all
 from agents.receipt import REPLY_TOOL, Effect, Receipt
 from agents.runtime.port import Runtime
@@ -30,10 +31,6 @@ RUN_LIFETIME = timedelta(hours=1)
 """A grant ends this long after its job began."""
 MAX_ASKS = 3
 """How often one run asks for the same thing before a person takes over."""
-PATTERN_SECONDS = 1.0
-"""How long a procedure's pattern may look through one message: some never end on some texts."""
-MAX_WORDS = 20_000
-"""Characters of a message in which inputs are looked for."""
 
 
 class Stop(Exception):
@@ -53,6 +50,7 @@ class Walk:
         self._runtime = runtime
         self._receipts: list[str] = []
         self._reply = ""
+        self._draft = ""
         self._events: list[Event] = []
         self._calls: Counter[str] = Counter()
         self._values: dict[str, Labelled] = {"task": _task_values(work.task, work.ticket)}
@@ -60,17 +58,8 @@ class Walk:
     async def go(self) -> End:
         """Take every step; raises `Stop` where the run ends before the last one."""
         work, plan = self._work, self._work.plan
-        started = await self._runtime.once(f"{work.run.job}", self._start)
-        self._started = datetime.fromisoformat(str(started))
+        await self._begin(plan.slots())
         self._note(EventKind.PLAN_MADE, "plan", {"procedure": plan.procedure, "sha256": plan.sha256})
-        self._grant = Grant(
-            tenant=work.task.tenant,
-            run_id=work.run.id,
-            requester_email=work.task.requester.email,
-            slots=plan.slots(),
-            max_calls=len(plan.slots()),
-            expires_at=self._started + RUN_LIFETIME,
-        )
         await self._find_inputs()
         for step in plan.steps:
             match step:
@@ -82,7 +71,13 @@ class Walk:
                     await self._require(step)
                 case ReplyStep():
                     await self._send(step)
-        return Claimed(claim=self._claim(plan.outcome))
+        return self._claimed(plan.outcome)
+
+    async def tell(self, text: str) -> None:
+        """Send the requester ``text``, made of what the tasks of the ticket drafted; raises `Stop` where it cannot."""
+        step = f"final.{self._work.run.job}"
+        await self._begin((Slot(step=step, tool=REPLY_TOOL, args=frozenset({"text"}), max_calls=1),))
+        await self._call(step, REPLY_TOOL, {"text": _plan_text(text)}, key=f"{self._work.run.id}:{step}")
 
     def note_end(self, end: End) -> None:
         """Record how the run ended, and what no call has recorded yet."""
@@ -95,14 +90,32 @@ class Walk:
                 self._note(EventKind.RUN_ENDED, "end", {"end": "superseded"})
         self._caller.journal.record(self._events)
 
+    async def _begin(self, slots: tuple[Slot, ...]) -> None:
+        """Mint the grant: these calls and no others, before any word of the requester is looked at."""
+        work = self._work
+        started = await self._runtime.once(self._remembered("begin"), self._start)
+        self._started = datetime.fromisoformat(str(started))
+        self._grant = Grant(
+            tenant=work.task.tenant,
+            run_id=work.run.id,
+            requester_email=work.task.requester.email,
+            slots=slots,
+            max_calls=len(slots),
+            expires_at=self._started + RUN_LIFETIME,
+        )
+
     async def _start(self) -> JsonValue:
         return self._caller.clock.now().isoformat()
+
+    def _remembered(self, step: str) -> str:
+        """The key under which the runtime remembers a step."""
+        return f"{self._work.run.id}:{self._work.run.job}:{step}"
 
     async def _find_inputs(self) -> None:
         found: dict[str, JsonValue] = {}
         for wanted in self._work.plan.inputs:
             try:
-                values = _matches(wanted, self._work.ticket)
+                values = matches(wanted, _words(self._work))
             except TimeoutError:
                 self._hand_off("pattern_too_slow", f"the pattern of {wanted.name} takes too long here", wanted.name)
             if len(values) > 1:
@@ -120,7 +133,7 @@ class Walk:
         before = [f"{run.id}:{job}:ask.{wanted.name}" for job in range(1, run.job)]
         if sum(self._caller.journal.receipt(run.tenant, key) is not None for key in before) >= MAX_ASKS:
             self._hand_off("no_answer", f"asked {MAX_ASKS} times for {wanted.name}", wanted.name)
-        text = self._render(wanted.ask, {})
+        text = self._letter(self._render(wanted.ask, {}))
         await self._call(
             f"ask.{wanted.name}",
             REPLY_TOOL,
@@ -182,13 +195,18 @@ class Walk:
             self._hand_off("condition_not_met", why, step)
         await self._reply_with(end.reply, {}, f"{step}.else")
         if end.outcome is not None:
-            raise Stop(Claimed(claim=self._claim(end.outcome)))
+            raise Stop(self._claimed(end.outcome))
         self._stop(TaskState.ANSWERED, end.reply.replace("-", "_"), why, step)
 
     async def _reply_with(self, reply: str, values: Mapping[str, JsonValue], step: str) -> None:
-        text = self._render(reply, values)
-        await self._call(step, REPLY_TOOL, {"text": _plan_text(text)}, key=f"{self._work.run.id}:{step}")
-        self._reply = text
+        body = self._render(reply, values)
+        self._reply = self._letter(body)
+        if self._work.alone:
+            args = {"text": _plan_text(self._reply)}
+            await self._call(step, REPLY_TOOL, args, key=f"{self._work.run.id}:{step}")
+        else:
+            self._draft = body
+            self._note(EventKind.STEP_DONE, step, {"drafted": reply})
 
     async def _call(
         self, step: str, tool: str, args: Mapping[str, Labelled], *, key: str, approve: bool = False
@@ -220,7 +238,7 @@ class Walk:
             return made.data()
 
         self._calls[step] += 1
-        data = await self._runtime.once(f"{work.run.job}:{step}", make)
+        data = await self._runtime.once(self._remembered(step), make)
         assert isinstance(data, dict), "make() answers with a record"
         answer = Answer.of(data)
         if answer.end is CallEnd.DONE:
@@ -237,10 +255,10 @@ class Walk:
         self._receipts.append(key)
         return receipt
 
-    def _claim(self, outcome: str) -> Claim:
+    def _claimed(self, outcome: str) -> Claimed:
         work = self._work
         newest = [self._caller.journal.receipt(work.task.tenant, key) for key in self._receipts]
-        return Claim(
+        claim = Claim(
             tenant=work.task.tenant,
             id=f"{work.task.id}:claim",
             task_id=work.task.id,
@@ -255,6 +273,7 @@ class Walk:
             receipts=tuple(self._receipts),
             made_at=max((receipt.started_at for receipt in newest if receipt is not None), default=self._started),
         )
+        return Claimed(claim=claim, draft=self._draft)
 
     def _subject(self) -> str:
         try:
@@ -265,6 +284,10 @@ class Walk:
     def _render(self, reply: str, values: Mapping[str, JsonValue]) -> str:
         task = self._work.task
         return self._replies.render(reply, task.language, values, requester_name=task.requester.greeting)
+
+    def _letter(self, body: str) -> str:
+        task = self._work.task
+        return self._replies.letter([body], task.language, requester_name=task.requester.greeting)
 
     def _yes(self, expression: Expression, step: str, **extra: Any) -> bool:
         values = {name: value.data for name, value in self._values.items()} | extra
@@ -299,7 +322,7 @@ class Walk:
         self._stop(TaskState.HANDED_OFF, code, reason, step)
 
     def _stop(self, state: TaskState, code: str, reason: str, step: str) -> NoReturn:
-        raise Stop(Ended(state=state, code=code, reason=reason[:500], step=step))
+        raise Stop(Ended(state=state, code=code, reason=reason[:500], step=step, draft=self._draft))
 
     def _note(self, kind: EventKind, step: str, data: dict[str, JsonValue]) -> None:
         run = self._work.run
@@ -337,11 +360,8 @@ def _plan_text(text: str) -> Labelled:
     return Labelled(data=text, label=PLAN)
 
 
-def _matches(wanted: Input, ticket: Ticket) -> list[str]:
-    """The distinct values in the requester's newest words that hold any."""
-    for text in reversed(ticket.own_words()):
-        found = (match.strip() for match in wanted.pattern.findall(text[:MAX_WORDS], timeout=PATTERN_SECONDS))
-        values = list(dict.fromkeys(value for value in found if value))
-        if values:
-            return values
-    return []
+def _words(work: Work) -> tuple[str, ...]:
+    """The requester's words that this task is about, oldest first: of several issues its own, and later answers."""
+    if not work.task.about:
+        return work.ticket.own_words()
+    return (*work.task.about, *work.ticket.words_since_answered())

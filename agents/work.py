@@ -19,6 +19,9 @@ class Work:
     plan: Plan
     ticket: Ticket
     """As it was when the job began."""
+    alone: bool = True
+    """False if other tasks of the ticket are under way: its replies are then only drafted, for one final reply to
+    all of them. Questions to the requester are always asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,8 @@ class Claimed:
     """The agent says the task is resolved."""
 
     claim: Claim
+    draft: str = ""
+    """What the requester is to be told in the final reply of all tasks; empty if the run told them itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,8 @@ class Ended:
     code: str
     reason: str
     step: str
+    draft: str = ""
+    """As in `Claimed`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,11 +52,11 @@ async def measure(folder: Path) -> tuple[dict[int, float], dict[int, float], dic
     for steps in (WARM_UP, *SIZES):
         before = _bytes(folder)
         for number in range(REPEATS):
-            await engine.enqueue(f"settle-{steps}-{number}", ticket_id=f"settle-{steps}-{number}")
+            await engine.enqueue(f"settle-{steps}-{number}", partition=f"settle-{steps}-{number}")
             await engine.idle()
         stored[steps] = (_bytes(folder) - before) / steps / REPEATS
         for number in range(REPEATS):
-            await engine.enqueue(f"bare-{steps}-{number}", ticket_id=f"bare-{steps}-{number}")
+            await engine.enqueue(f"bare-{steps}-{number}", partition=f"bare-{steps}-{number}")
             await engine.idle()
     await engine.stop()
     database.close()

@@ -6,6 +6,7 @@ was written, so a message delivered again never touches what was claimed after i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 
@@ -13,6 +14,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from billing import counters, credit_notes, episode, ledger
+from billing.contract import Contract
 from billing.contract_store import kept_contract
 from billing.episode import normalised_email
 from billing.outcome import Outcome, described, locked, unit_price, void
@@ -26,26 +28,47 @@ _CHARGED = (OutcomeState.SETTLED.value, OutcomeState.INVOICED.value)
 
 
 def requester_returned(
-    session: Session, *, tenant: str, ticket_id: str, written_at: datetime, now: datetime
+    session: Session,
+    *,
+    tenant: str,
+    ticket_id: str,
+    written_at: datetime,
+    now: datetime,
+    task_ids: Collection[str] | None = None,
 ) -> tuple[Outcome, ...]:
     """The requester wrote something substantive on the ticket (the caller decides that): it is not resolved.
 
-    Outcomes claimed on this ticket before ``written_at`` become void (``reopened_before_settlement``) or,
-    within the contract's reopen window, reversed (``same_subject_reopened``). Returns those that changed.
+    Outcomes claimed on this ticket before ``written_at`` (only those of ``task_ids``, if given) become void
+    (``reopened_before_settlement``) or, within the contract's reopen window, reversed (``same_subject_reopened``).
+    Returns those that changed.
     """
-    return _reopen(session, tenant, _of_ticket(tenant, ticket_id), written_at, now)
+    query = _of_ticket(tenant, ticket_id)
+    if task_ids is not None:
+        query = query.where(col(OutcomeRow.task_id).in_(task_ids))
+    return _reopen(session, tenant, query, written_at, now)
 
 
 def subject_reopened(
-    session: Session, *, tenant: str, requester_email: str, subject: str, written_at: datetime, now: datetime
+    session: Session,
+    *,
+    tenant: str,
+    requester_email: str,
+    subject: str,
+    outcome_types: Collection[str],
+    written_at: datetime,
+    now: datetime,
 ) -> tuple[Outcome, ...]:
     """Like `requester_returned`, when the requester came back about the subject on another ticket."""
-    query = select(OutcomeRow).where(
-        OutcomeRow.tenant == tenant,
-        OutcomeRow.requester == normalised_email(requester_email),
-        OutcomeRow.subject == subject,
+    query = _of_requester(tenant, requester_email).where(
+        OutcomeRow.subject == subject, col(OutcomeRow.outcome_type).in_(outcome_types)
     )
     return _reopen(session, tenant, query, written_at, now)
+
+
+def reopenable(session: Session, *, tenant: str, requester_email: str, at: datetime) -> tuple[Outcome, ...]:
+    """The requester's outcomes that become void, or are reversed, if they come back about them at ``at``."""
+    rows = session.exec(_of_requester(tenant, requester_email).order_by(col(OutcomeRow.id))).all()
+    return tuple(described(session, row) for row in rows if row.state in _OPEN or _in_window(session, row, utc(at)))
 
 
 def restart_window(
@@ -114,11 +137,9 @@ def _reverse(
     happened_at: datetime,
     now: datetime,
 ) -> None:
-    assert row.contract is not None
-    assert row.settled_at is not None
-    contract = kept_contract(session, tenant=row.tenant, reference=row.contract).verify()
-    if code not in contract.reverse_on.when or happened_at > row.settled_at + contract.reverse_on.within:
+    if not _in_window(session, row, happened_at, code=code):
         return
+    contract = _contract(session, row)
     row.reversed_at = now
     if row.invoice is not None:
         credit_notes.credit(session, row, contract, code=code, now=now)
@@ -134,6 +155,30 @@ def _reverse(
         )
     move(session, row, OutcomeState.REVERSED, code=code, at=now)
     episode.release(session, row)
+
+
+def _in_window(
+    session: Session,
+    row: OutcomeRow,
+    at: datetime,
+    *,
+    code: Literal["same_subject_reopened", "proof_undone"] = "same_subject_reopened",
+) -> bool:
+    """True if ``row`` is charged, and ``code`` at that time takes the charge back."""
+    if row.state not in _CHARGED:
+        return False
+    assert row.settled_at is not None
+    terms = _contract(session, row).reverse_on
+    return code in terms.when and at <= row.settled_at + terms.within
+
+
+def _contract(session: Session, row: OutcomeRow) -> Contract:
+    assert row.contract is not None
+    return kept_contract(session, tenant=row.tenant, reference=row.contract).verify()
+
+
+def _of_requester(tenant: str, email: str) -> SelectOfScalar[OutcomeRow]:
+    return select(OutcomeRow).where(OutcomeRow.tenant == tenant, OutcomeRow.requester == normalised_email(email))
 
 
 def _of_ticket(tenant: str, ticket_id: str) -> SelectOfScalar[OutcomeRow]:

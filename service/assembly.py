@@ -28,6 +28,7 @@ from service.helpdesks.embedded import EmbeddedHelpdesk
 from service.journal import SqlJournal, SqlSnapshots
 from service.processes import Processes
 from service.progress import Moment, Progress, silent
+from service.proving import Proving
 from service.rehearsal import Rehearsal
 from service.settlement import Settlement
 
@@ -97,13 +98,21 @@ async def running(
                     on_event=lambda event: progress(_moment(event)),
                 )
                 engine = _engine(deployment, state)
+                proving = Proving(
+                    deployment=deployment,
+                    database=database,
+                    helpdesk=helpdesk,
+                    verifier=verifier,
+                    clock=clock,
+                    progress=progress,
+                )
                 desk = Desk(
                     deployment=deployment,
                     database=database,
                     engine=engine,
                     helpdesk=helpdesk,
                     executor=executor,
-                    verifier=verifier,
+                    proving=proving,
                     evidence=evidence,
                     clock=clock,
                     progress=progress,

@@ -52,6 +52,10 @@ class Deployment:
             (one for one in self.procedures if (one.plan.procedure, one.plan.sha256) == (reference, plan_sha256)), None
         )
 
+    def procedure_named(self, name: str) -> Procedure | None:
+        """The procedure of that name as it is now."""
+        return next((one for one in self.procedures if one.name == name), None)
+
     def tool_settings(self, secrets: Secrets, urls: Mapping[str, str]) -> dict[str, str]:
         """What tools are told, with all places filled."""
         return {

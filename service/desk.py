@@ -1,6 +1,7 @@
-"""The desk: one flow from a ticket to an outcome, composed of agents, evaluators and billing.
+"""The desk: one flow from a ticket to its outcomes, composed of agents, evaluators and billing.
 
-    job: open (freeze the ticket, choose a procedure) → run → claim → verify → outcome → resolved or handed off
+    job: open (freeze the ticket, see what it calls for) → run each task → one final reply → claims → verify → bill
+         → resolved, or with a person
 
 Every step of a job is remembered by the engine, and every step's body can be repeated: what it writes stands under a
 key. So a job that a crash interrupts continues where it was, and nothing happens twice.
@@ -8,53 +9,55 @@ key. So a job that a crash interrupts continues where it was, and nothing happen
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
 from pydantic import JsonValue
 
 from agents import tables
-from agents.claim import Claim
+from agents.canonical import fingerprint
 from agents.clock import Clock
 from agents.evidence import EvidenceStore, put_json
 from agents.executor import Executor
 from agents.planner import ProcedureSelector, detect_language
+from agents.planner.issues import Issue
 from agents.policy.approval import ApprovalState
 from agents.runtime.inline import InlineRuntime
 from agents.runtime.port import Engine, Runtime
 from agents.task import Run, Task, TaskState
-from agents.ticket import Author, Helpdesk, Message, Ticket, TicketStatus
-from agents.work import Claimed, Ended, Superseded, Work
-from billing import (
-    ContractNotInForce,
-    SignedContract,
-    contract_in_force,
-    record_claim,
-    record_verdict,
-    requester_returned,
-    restart_window,
-)
+from agents.ticket import Helpdesk, Ticket, TicketStatus
+from agents.work import Claimed, End, Ended, Superseded, Work
 from billing.outcome import SOURCE_UNAVAILABLE, outcomes
 from billing.transitions import OutcomeState
-from evaluators import Finding, Followup, Verifier, classify
-from evaluators.tables import save_verdict, verdict_of_claim
+from service.attachments import keep_attachments
 from service.database import Database
 from service.deployment import Deployment
-from service.handoff import gather_handoff, handoff_note
+from service.handoff import handoff_note
 from service.progress import Moment, Progress
+from service.proving import Proving, step
+from service.related import Again, Duplicate, ForAPerson, Related
+from service.triage import UNDER_WAY, Begin, Exclude, GoOn, Nothing, Reopened, Thanked, look
 
-SPAM = "spam"
-"""The helpdesk's tag for tickets that are nobody's work."""
 _log = structlog.get_logger()
-VERIFY_PAUSES = (1, 2, 4)
-"""Seconds between the evaluators' tries to read a system of record that does not answer; then `catch_up` does."""
-_UNDER_WAY = (TaskState.OPEN, TaskState.WAITING_REQUESTER, TaskState.WAITING_APPROVAL, TaskState.ANSWERED)
-_SPOKEN = (TaskState.WAITING_REQUESTER, TaskState.ANSWERED)
-"""The agent said the last word; thanks, automatic replies and what staff add call for no other."""
+HANDED_OFF = "handed-off"
+"""The reply when a person takes over."""
+PART_HANDED_OFF = "part-handed-off"
+"""What the final reply says when a person takes over some of several issues; without it, as `HANDED_OFF`."""
+_WAITING = (TaskState.WAITING_REQUESTER, TaskState.WAITING_APPROVAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ran:
+    """One task of a job, and how it ended."""
+
+    task: Task
+    work: Work | None
+    """None if it went to a person before any run."""
+    end: End
 
 
 class Desk:
@@ -68,7 +71,7 @@ class Desk:
         engine: Engine,
         helpdesk: Helpdesk,
         executor: Executor,
-        verifier: Verifier,
+        proving: Proving,
         evidence: EvidenceStore,
         clock: Clock,
         progress: Progress,
@@ -79,11 +82,13 @@ class Desk:
         self._engine = engine
         self._helpdesk = helpdesk
         self._executor = executor
-        self._verifier = verifier
+        self._proving = proving
         self._evidence = evidence
         self._clock = clock
         self._progress = progress
         self._selector = ProcedureSelector(deployment.procedures)
+        terms = dict(deployment.contract.outcomes)
+        self._related = Related(tenant=self._tenant, database=database, helpdesk=helpdesk, terms={**terms})
 
     async def start(self) -> None:
         """Begin working; jobs that an earlier process left unfinished come first."""
@@ -92,7 +97,7 @@ class Desk:
     async def notice(self, ticket_id: str) -> None:
         """Something happened on a ticket: have it looked at. The same state noticed twice is one job."""
         ticket = await self._helpdesk.get(ticket_id)
-        await self._engine.enqueue(f"{ticket_id}#{ticket.version}", ticket_id=ticket_id)
+        await self._enqueue(f"{ticket_id}#{ticket.version}", ticket.requester.email)
 
     async def answer_approval(self, approval_id: str, *, approved: bool, by: str, note: str = "") -> None:
         """A person's answer to an approval: kept once, and the run goes on."""
@@ -106,19 +111,13 @@ class Desk:
                 tables.save_approval(session, answered)
         if approval.state is ApprovalState.PENDING:
             self._tell("approval.answered", approval.ticket_id, approved=approved)
-        await self._engine.enqueue(f"{approval.ticket_id}#{approval_id}", ticket_id=approval.ticket_id)
+        await self._go_on(approval.ticket_id, approval_id)
 
     async def catch_up(self) -> None:
-        """Verify again the claims whose system of record did not answer, and let billing know what is found."""
-        with self._database.transaction() as session:
-            waiting = [one for one in outcomes(session, tenant=self._tenant) if one.state is OutcomeState.CLAIMED]
-            claims = [tables.claim_of(session, self._tenant, one.id) for one in waiting]
-        for claim in claims:
-            assert claim is not None, "an outcome rests on a claim"
-            try:
-                await self._prove(InlineRuntime(), claim)
-            except Exception:  # the next claim may fare better, and this one the next time
-                _log.exception("catching up failed", claim=claim.id)
+        """What nobody's message calls for: claims to verify again, approvals nobody gave, requesters who never answered."""
+        await self._verify_again()
+        await self._expire_approvals()
+        await self._close_unanswered()
 
     async def idle(self) -> None:
         """Return when nothing is left to do."""
@@ -132,280 +131,387 @@ class Desk:
             await self._work(runtime, ticket_id)
         except Exception as error:
             _log.exception("job failed", job=job_id)
-            await self._hand_off(runtime, ticket_id, "internal_error", f"{type(error).__name__} in job {job_id}")
+            await self._give_up(runtime, ticket_id, f"{type(error).__name__} in job {job_id}")
 
     async def _work(self, runtime: Runtime, ticket_id: str) -> None:
         """Whatever the ticket's state calls for now."""
-        opened = await _record(runtime, "open", lambda: self._open(ticket_id))
+        opened = await step(runtime, "open", lambda: self._open(ticket_id))
         match opened["do"]:
             case "run":
-                await self._run(runtime, opened)
-            case "hand_off":
-                await self._hand_off(runtime, ticket_id, str(opened["code"]), str(opened["reason"]))
+                await self._run_all(runtime, ticket_id, opened)
             case "reopened":
-                await _record(runtime, "reverse", lambda: self._reverse(ticket_id, str(opened["written_at"])))
-                await self._hand_off(runtime, ticket_id, "reopened", "the requester came back: it is not resolved")
+                tasks = [Task.model_validate(one) for one in _list(opened["tasks"])]
+                written_at = datetime.fromisoformat(str(opened["written_at"]))
+                await step(runtime, "reverse", lambda: self._reverse(ticket_id, tasks, written_at))
+                with self._database.transaction() as session:
+                    others = tables.tasks_of_ticket(session, self._tenant, ticket_id)
+                tasks += [task for task in others if task.state in UNDER_WAY]
+                end = _handed_off("reopened", "the requester came back: it is not resolved")
+                await self._hand_off(runtime, [_Ran(task=task, work=None, end=end) for task in tasks])
             case "thanked":
-                await _record(runtime, "restart", lambda: self._restart(ticket_id, str(opened["written_at"])))
+                written_at = datetime.fromisoformat(str(opened["written_at"]))
+                await step(runtime, "restart", lambda: self._restart(ticket_id, written_at))
             case _:
                 pass
 
     async def _open(self, ticket_id: str) -> dict[str, JsonValue]:
         """Freeze the ticket as it is now, and say what is to be done about it."""
-        ticket = await self._helpdesk.get(ticket_id)
-        frozen = put_json(self._evidence, ticket, label=f"ticket {ticket_id} as the run saw it")
+        ticket = await keep_attachments(self._helpdesk, self._evidence, await self._helpdesk.get(ticket_id))
+        frozen = put_json(self._evidence, ticket, label=f"ticket {ticket_id} as the run saw it").sha256
         with self._database.transaction() as session:
-            task = tables.task_of_ticket(session, self._tenant, ticket_id)
-            if task is None:
-                task = self._new_task(ticket)
+            tasks = tables.tasks_of_ticket(session, self._tenant, ticket_id)
+            found = {task.id: tables.claim_of(session, self._tenant, f"{task.id}:claim") for task in tasks}
+        claims = {task_id: claim for task_id, claim in found.items() if claim is not None}
+        match look(ticket, tasks, claims, self._selector):
+            case Exclude() as out:
+                self._exclude(ticket, tasks, out)
+            case Begin() as begin:
+                fresh = self._new_tasks(ticket, begin, after=len(tasks))
+                self._keep(fresh)
+                return await self._first_look(ticket, frozen, fresh)
+            case GoOn() as go_on:
+                return await self._go_on_with(ticket, frozen, go_on)
+            case Reopened() as back:
+                reopened = [task.model_dump(mode="json") for task in back.tasks]
+                return {"do": "reopened", "tasks": reopened, "written_at": back.written_at.isoformat()}
+            case Thanked() as thanks:
+                return {"do": "thanked", "written_at": thanks.written_at.isoformat()}
+            case Nothing():
+                pass
+        return {"do": "nothing"}
+
+    def _new_tasks(self, ticket: Ticket, begin: Begin, *, after: int = 0) -> list[Task]:
+        """A task for each issue, not kept yet."""
+        words = "\n".join(ticket.own_words())
+        return [
+            Task(
+                tenant=self._tenant,
+                id=f"{ticket.id}:task-{number}",
+                ticket_id=ticket.id,
+                requester=ticket.requester,
+                language=detect_language(words, among=self._deployment.replies.languages()),
+                procedure=issue.procedure.name if issue.procedure else "",
+                about=issue.words,
+                opened_at=begin.brought_at,
+                detail="" if issue.procedure else issue.reason,
+                changed_at=self._clock.now(),
+            )
+            for number, issue in enumerate(begin.issues, after + 1)
+        ]
+
+    def _keep(self, tasks: Sequence[Task]) -> None:
+        with self._database.transaction() as session:
+            for task in tasks:
                 tables.save_task(session, task)
-            if SPAM in {tag.strip().casefold() for tag in ticket.tags} and task.state in _UNDER_WAY:
-                excluded = {"state": TaskState.EXCLUDED, "reason": SPAM, "detail": "the helpdesk tagged it as spam"}
-                tables.save_task(session, task.model_copy(update=excluded))
-                return {"do": "nothing"}
-            if task.state is TaskState.CLAIMED:
-                claims = [tables.claim_of(session, self._tenant, f"{task.id}:claim")]
-                return _after_claim(ticket, claims[0])
-            if task.state not in _UNDER_WAY or (task.state in _SPOKEN and _adds_nothing(ticket)):
-                return {"do": "nothing"}
-            runs = tables.runs_of_task(session, self._tenant, task.id)
-            if runs and task.state is not TaskState.ANSWERED:
-                run, plan = runs[-1]
-                run = run.model_copy(update={"job": run.job + 1})
+
+    def _exclude(self, ticket: Ticket, tasks: Sequence[Task], out: Exclude) -> None:
+        """Work no more on what is under way; a ticket nobody worked on gets a task that says so."""
+        nobody = Begin(issues=(Issue(procedure=None, words=(), reason=""),), brought_at=ticket.opened_at)
+        for task in [one for one in tasks if one.state in UNDER_WAY] or self._new_tasks(ticket, nobody):
+            changes = {"state": TaskState.EXCLUDED, "reason": out.code, "detail": out.detail}
+            self._keep([task.model_copy(update={**changes, "changed_at": self._clock.now()})])
+
+    async def _first_look(self, ticket: Ticket, frozen: str, tasks: Sequence[Task]) -> dict[str, JsonValue]:
+        """Tasks that nobody has worked on: choose their procedures, with the requester's other tickets in view."""
+        entries: list[JsonValue] = []
+        for task in tasks:
+            procedure = self._deployment.procedure_named(task.procedure)
+            if procedure is None:
+                entries.append(_for_a_person(task, "no_procedure", task.detail))
+                continue
+            match await self._related.to(task, ticket, procedure):
+                case Duplicate(ticket_id=other):
+                    await self._close_duplicate(ticket, tasks, other)
+                    return {"do": "nothing"}
+                case ForAPerson(code=code, reason=reason):
+                    entries.append(_for_a_person(task, code, reason))
+                    continue
+                case Again(outcomes=before, for_a_person=person):
+                    for outcome in before:
+                        self._proving.reverse_elsewhere(outcome, task.opened_at)
+                    if person is not None:
+                        entries.append(_for_a_person(task, person.code, person.reason))
+                        continue
+            entries.append(self._start_run(task, frozen, number=1))
+        return {"do": "run", "entries": entries, "ticket": frozen}
+
+    async def _go_on_with(self, ticket: Ticket, frozen: str, go_on: GoOn) -> dict[str, JsonValue]:
+        """The next job of every task under way."""
+        entries: list[JsonValue] = []
+        fresh: list[Task] = []
+        for task in go_on.tasks:
+            with self._database.transaction() as session:
+                runs = tables.runs_of_task(session, self._tenant, task.id)
+                touched = any(one.changes_record for one in tables.receipts_of_task(session, self._tenant, task.id))
+            if not runs:
+                fresh.append(task)
+            elif go_on.changed is not None and go_on.changed.procedure is not None and not touched:
+                changed = task.model_copy(update={"procedure": go_on.changed.procedure.name})
+                entries.append(self._start_run(changed, frozen, number=len(runs) + 1))
+            elif task.state is TaskState.ANSWERED:
+                entries.append(self._start_run(task, frozen, number=len(runs) + 1))
             else:
-                chosen = self._selector.select(_words(ticket))
-                if chosen.procedure is None:
-                    return {"do": "hand_off", "code": "no_procedure", "reason": chosen.reason}
-                run = Run(
-                    tenant=self._tenant,
-                    id=f"{task.id}:run-{len(runs) + 1}",
-                    task_id=task.id,
-                    procedure=chosen.procedure.plan.procedure,
-                    job=1,
-                )
-                plan = chosen.procedure.plan.sha256
-            tables.save_run(session, run, plan)
-            tables.save_task(session, task.model_copy(update={"state": TaskState.OPEN, "reason": "", "detail": ""}))
-        return {"do": "run", "run": run.model_dump(mode="json"), "plan": plan, "ticket": frozen.sha256}
+                run, plan = runs[-1]
+                entries.append(self._save_run(task, run.model_copy(update={"job": run.job + 1}), plan, frozen))
+        if fresh:
+            first = await self._first_look(ticket, frozen, fresh)
+            entries += _list(first.get("entries", []))
+        return {"do": "run", "entries": entries, "ticket": frozen}
 
-    def _new_task(self, ticket: Ticket) -> Task:
-        language = detect_language(_words(ticket), among=self._deployment.replies.languages())
-        return Task(
+    def _start_run(self, task: Task, frozen: str, *, number: int) -> JsonValue:
+        procedure = self._deployment.procedure_named(task.procedure)
+        if procedure is None:
+            return _for_a_person(task, "procedure_changed", f"there is no procedure {task.procedure!r} any more")
+        run = Run(
             tenant=self._tenant,
-            id=f"{ticket.id}:task-1",
-            ticket_id=ticket.id,
-            requester=ticket.requester,
-            language=language,
-            opened_at=ticket.opened_at,
+            id=f"{task.id}:run-{number}",
+            task_id=task.id,
+            procedure=procedure.plan.procedure,
+            job=1,
         )
+        return self._save_run(task, run, procedure.plan.sha256, frozen)
 
-    async def _run(self, runtime: Runtime, opened: dict[str, JsonValue]) -> None:
-        run = Run.model_validate(opened["run"])
+    def _save_run(self, task: Task, run: Run, plan: str, frozen: str) -> JsonValue:
+        run = run.model_copy(update={"ticket_sha256": frozen})
+        task = task.model_copy(update={"state": TaskState.OPEN, "reason": "", "detail": ""})
+        with self._database.transaction() as session:
+            tables.save_run(session, run, plan)
+            tables.save_task(session, task)
+        return {"task": task.model_dump(mode="json"), "run": run.model_dump(mode="json"), "plan": plan}
+
+    async def _close_duplicate(self, ticket: Ticket, tasks: Sequence[Task], other: str) -> None:
+        out = Exclude(code="duplicate", detail=f"the requester sent the same words in ticket {other}, which answers them")
+        key = f"{ticket.id}:duplicate"
+        await self._helpdesk.note(ticket.id, f"Settle: duplicate of ticket {other}, which goes on.", key=f"{key}:note")
+        await self._helpdesk.set_status(ticket.id, TicketStatus.RESOLVED, key=key)
+        self._exclude(ticket, tasks, out)
+
+    async def _run_all(self, runtime: Runtime, ticket_id: str, opened: dict[str, JsonValue]) -> None:
+        """Run every task of the job; tell the requester once; then claim, or wait, or give it to a person."""
         ticket = Ticket.model_validate_json(self._evidence.get(str(opened["ticket"])))
-        procedure = self._deployment.procedure(run.procedure, str(opened["plan"]))
+        entries = _list(opened["entries"])
+        ran: list[_Ran] = []
+        for entry in entries:
+            one = await self._run(runtime, ticket, entry, alone=len(entries) == 1)
+            if isinstance(one.end, Superseded):
+                await step(runtime, "again", lambda: self._again(ticket_id))
+                return
+            ran.append(one)
+        if any(isinstance(one.end, Ended) and one.end.state in _WAITING for one in ran):
+            await step(runtime, "wait", lambda: self._wait(ticket_id, ran))
+            return
+        if len(ran) > 1 and not await self._tell_all(runtime, ticket_id, ran):
+            return
+        await self._finish(runtime, ticket_id, ran)
+
+    async def _run(self, runtime: Runtime, ticket: Ticket, entry: Any, *, alone: bool) -> _Ran:
+        task = Task.model_validate(entry["task"])
+        if "run" not in entry:
+            return _Ran(task=task, work=None, end=_handed_off(entry["code"], entry["reason"]))
+        run = Run.model_validate(entry["run"])
+        procedure = self._deployment.procedure(run.procedure, str(entry["plan"]))
         if procedure is None:
             reason = f"{run.procedure} was changed while the run was under way"
-            await self._hand_off(runtime, ticket.id, "procedure_changed", reason)
-            return
-        task = self._task(ticket.id)
-        end = await self._executor.run(Work(task=task, run=run, plan=procedure.plan, ticket=ticket), runtime)
-        match end:
-            case Claimed(claim=claim):
-                await self._claim(runtime, claim)
-            case Superseded():
-                await _record(runtime, "again", lambda: self._again(ticket.id))
-            case Ended(state=TaskState.HANDED_OFF):
-                await self._hand_off(runtime, ticket.id, end.code, f"{end.reason} (step {end.step})")
-            case Ended():
-                await _record(runtime, "wait", lambda: self._wait(ticket.id, run, end))
+            return _Ran(task=task, work=None, end=_handed_off("procedure_changed", reason))
+        work = Work(task=task, run=run, plan=procedure.plan, ticket=ticket, alone=alone)
+        return _Ran(task=task, work=work, end=await self._executor.run(work, runtime))
 
     async def _again(self, ticket_id: str) -> dict[str, JsonValue]:
         await self.notice(ticket_id)
         return {}
 
-    async def _wait(self, ticket_id: str, run: Run, end: Ended) -> dict[str, JsonValue]:
-        self._set_task(ticket_id, end.state, end.code, end.reason)
-        await self._helpdesk.set_status(ticket_id, TicketStatus.WAITING, key=f"{run.id}:{run.job}:waiting")
-        self._tell(f"task.{end.state.value}", ticket_id, code=end.code)
+    async def _wait(self, ticket_id: str, ran: Sequence[_Ran]) -> dict[str, JsonValue]:
+        """Somebody has to answer first. What other tasks came to is found again then; the final reply waits for all."""
+        for one in ran:
+            end = one.end
+            if isinstance(end, Ended) and end.state in _WAITING:
+                assert one.work is not None, "only a run waits"
+                self._move(one.task, end.state, end.code, end.reason)
+                run = one.work.run
+                await self._helpdesk.set_status(ticket_id, TicketStatus.WAITING, key=f"{run.id}:{run.job}:waiting")
+                self._tell(f"task.{end.state.value}", ticket_id, code=end.code)
+            elif isinstance(end, Ended) and end.state is TaskState.HANDED_OFF:
+                await self._helpdesk.note(ticket_id, self._note(one), key=f"{one.task.id}:ahead:{end.code}")
         return {}
 
-    async def _claim(self, runtime: Runtime, claim: Claim) -> None:
-        async def claimed() -> dict[str, JsonValue]:
-            with self._database.transaction() as session:
-                tables.save_claim(session, claim)
-                record_claim(session, claim, now=self._clock.now())
-            self._set_task(claim.ticket_id, TaskState.CLAIMED, "", "")
-            self._tell("claim.made", claim.ticket_id, outcome_type=claim.outcome_type)
-            return {}
+    async def _tell_all(self, runtime: Runtime, ticket_id: str, ran: Sequence[_Ran]) -> bool:
+        """Send the one final reply of several tasks; False if the ticket changed, or it could not be sent."""
+        drafts = _drafts(ran)
+        work = next((one.work for one in ran if one.work is not None), None)
+        if not drafts or work is None:
+            return True
+        if any(_is_handed_off(one.end) for one in ran):
+            names = self._deployment.replies.names()
+            drafts.append(self._written(PART_HANDED_OFF if PART_HANDED_OFF in names else HANDED_OFF, ran[0].task))
+        failed = await self._executor.tell(work, drafts, runtime)
+        if isinstance(failed, Superseded):
+            await step(runtime, "again", lambda: self._again(ticket_id))
+        elif failed is not None:
+            await self._hand_off(runtime, [_Ran(task=one.task, work=one.work, end=failed) for one in ran])
+        return failed is None
 
-        await _record(runtime, "claim", claimed)
-        await self._prove(runtime, claim)
+    async def _finish(self, runtime: Runtime, ticket_id: str, ran: Sequence[_Ran]) -> None:
+        """Claims go to the evaluators; what ended otherwise, or is not proven, goes where it belongs."""
+        claimed = [(one, one.end.claim) for one in ran if isinstance(one.end, Claimed)]
+        for _, claim in claimed:
+            await self._proving.record(runtime, claim)
+        unproven = []
+        for one, claim in claimed:
+            code = await self._proving.prove(runtime, claim)
+            if code not in ("ok", SOURCE_UNAVAILABLE):
+                end = _handed_off("not_proven", f"the evaluators say {code}")
+                unproven.append(_Ran(task=one.task, work=one.work, end=end))
+        for one in ran:
+            if isinstance(one.end, Ended) and one.end.state is TaskState.ANSWERED:
+                await step(runtime, f"answered:{one.task.id}", partial(self._answered, one, one.end))
+        handed_off = [one for one in ran if _is_handed_off(one.end)]
+        if handed_off or unproven:
+            told = len(ran) > 1 and bool(_drafts(ran)) and not unproven
+            await self._hand_off(runtime, handed_off + unproven, told=told)
+        else:
+            await self._proving.conclude(runtime, ticket_id)
 
-    async def _prove(self, runtime: Runtime, claim: Claim) -> None:
-        judged = await _record(runtime, "verify", lambda: self._verify(claim))
-        await _record(runtime, "bill", lambda: self._bill(claim))
-        if judged["finding"] == Finding.PASSED.value:
-            await _record(runtime, "resolve", lambda: self._resolve(claim))
-        elif judged["code"] != SOURCE_UNAVAILABLE:
-            await self._hand_off(runtime, claim.ticket_id, "not_proven", f"the evaluators say {judged['code']}")
-
-    async def _verify(self, claim: Claim) -> dict[str, JsonValue]:
-        ticket = await self._helpdesk.get(claim.ticket_id)
-        with self._database.transaction() as session:
-            receipts = tables.receipts_of_task(session, self._tenant, claim.task_id)
-        signed = self._contract_for(ticket)
-        contract = signed.verify() if signed is not None else self._deployment.contract
-        for pause in (*VERIFY_PAUSES, None):
-            verdict = await self._verifier.verify(
-                claim,
-                terms=contract.outcomes[claim.outcome_type],
-                contract=contract.reference,
-                contract_sha256=signed.sha256 if signed is not None else self._deployment.contract_sha256,
-                ticket=ticket,
-                receipts=receipts,
-            )
-            if verdict.code != SOURCE_UNAVAILABLE or pause is None:
-                break
-            await asyncio.sleep(pause)
-        if verdict.code == SOURCE_UNAVAILABLE:
-            self._tell("verdict.postponed", claim.ticket_id, code=verdict.code)
-            return {"finding": verdict.finding.value, "code": verdict.code}
-        with self._database.transaction() as session:
-            verdict = save_verdict(session, verdict)
-        self._tell("verdict.signed", claim.ticket_id, finding=verdict.finding.value, code=verdict.code)
-        return {"finding": verdict.finding.value, "code": verdict.code}
-
-    async def _bill(self, claim: Claim) -> dict[str, JsonValue]:
-        ticket = await self._helpdesk.get(claim.ticket_id)
-        signed = self._contract_for(ticket)
-        if signed is None:
-            self._tell("outcome.unpriced", claim.ticket_id, code="contract_not_signed")
-            return {}
-        with self._database.transaction() as session:
-            verdict = verdict_of_claim(session, self._tenant, claim.id)
-            if verdict is None:
-                return {}
-            if verdict.contract_sha256 != signed.sha256:
-                self._tell("outcome.unpriced", claim.ticket_id, code="signed_with_other_terms")
-                return {}
-            outcome = record_verdict(
-                session,
-                claim,
-                verdict,
-                signed,
-                ticket_opened_at=ticket.opened_at,
-                ticket_tags=ticket.tags,
-                now=self._clock.now(),
-            )
-        self._tell(f"outcome.{outcome.state.value}", claim.ticket_id, code=outcome.code)
+    async def _answered(self, one: _Ran, end: Ended) -> dict[str, JsonValue]:
+        self._move(one.task, end.state, end.code, end.reason)
+        assert one.work is not None, "only a run answers"
+        run = one.work.run
+        await self._helpdesk.set_status(one.task.ticket_id, TicketStatus.WAITING, key=f"{run.id}:{run.job}:waiting")
+        self._tell(f"task.{end.state.value}", one.task.ticket_id, code=end.code)
         return {}
 
-    def _contract_for(self, ticket: Ticket) -> SignedContract | None:
-        """The signed contract that was in force when the ticket was opened; None without one."""
-        name = self._deployment.contract.contract
-        try:
-            with self._database.transaction() as session:
-                return contract_in_force(session, tenant=self._tenant, contract=name, ticket_opened_at=ticket.opened_at)
-        except ContractNotInForce:
-            return None
+    async def _hand_off(self, runtime: Runtime, ran: Sequence[_Ran], *, told: bool = False) -> None:
+        """Give tasks of one ticket to a person; the requester hears of it once, unless they were ``told``."""
 
-    async def _resolve(self, claim: Claim) -> dict[str, JsonValue]:
-        await self._helpdesk.set_status(claim.ticket_id, TicketStatus.RESOLVED, key=f"{claim.id}:resolved")
-        self._tell("ticket.resolved", claim.ticket_id)
-        return {}
-
-    async def _reverse(self, ticket_id: str, written_at: str) -> dict[str, JsonValue]:
-        with self._database.transaction() as session:
-            changed = requester_returned(
-                session,
-                tenant=self._tenant,
-                ticket_id=ticket_id,
-                written_at=datetime.fromisoformat(written_at),
-                now=self._clock.now(),
-            )
-        for outcome in changed:
-            self._tell(f"outcome.{outcome.state.value}", ticket_id, code=outcome.code)
-        return {}
-
-    async def _restart(self, ticket_id: str, written_at: str) -> dict[str, JsonValue]:
-        with self._database.transaction() as session:
-            at = datetime.fromisoformat(written_at)
-            restart_window(session, tenant=self._tenant, ticket_id=ticket_id, event="requester_message", at=at)
-        self._tell("window.restarted", ticket_id)
-        return {}
-
-    async def _hand_off(self, runtime: Runtime, ticket_id: str, code: str, reason: str) -> None:
         async def handed_off() -> dict[str, JsonValue]:
-            with self._database.transaction() as session:
-                task = tables.task_of_ticket(session, self._tenant, ticket_id)
-            ticket = await self._helpdesk.get(ticket_id)
-            if task is None:  # the job failed before it could open one
-                task = self._new_task(ticket)
-            with self._database.transaction() as session:
-                tables.save_task(session, task)
-                handoff = gather_handoff(session, task, ticket, code=code, reason=reason)
-                runs = tables.runs_of_task(session, self._tenant, task.id)
-            greeting = task.requester.greeting
-            text = self._deployment.replies.render("handed-off", task.language, {}, requester_name=greeting)
-            handoff = replace(handoff, holding_reply=text)
-            if runs and (procedure := self._deployment.procedure(runs[-1][0].procedure, runs[-1][1])) is not None:
-                work = Work(task=task, run=runs[-1][0], plan=procedure.plan, ticket=ticket)
-                next_reply = await self._executor.next_reply(work)
-                handoff = replace(handoff, plan=procedure.plan, next_reply=next_reply)
-            note = handoff_note(handoff, self._deployment.toolbox)
-            await self._helpdesk.reply(ticket_id, text, key=f"{task.id}:handed-off:{code}")
-            await self._helpdesk.hand_off(ticket_id, note, key=f"{task.id}:hand-off:{code}")
-            self._set_task(ticket_id, TaskState.HANDED_OFF, code, reason)
-            self._tell("task.handed_off", ticket_id, code=code)
+            for number, one in enumerate(ran):
+                task, end = one.task, one.end
+                assert isinstance(end, Ended), "a claim is not handed off"
+                if number == 0 and not told:
+                    text = self._deployment.replies.letter(
+                        [self._written(HANDED_OFF, task)], task.language, requester_name=task.requester.greeting
+                    )
+                    await self._helpdesk.reply(task.ticket_id, text, key=f"{task.id}:handed-off:{end.code}")
+                await self._helpdesk.hand_off(task.ticket_id, self._note(one), key=f"{task.id}:hand-off:{end.code}")
+                self._move(task, TaskState.HANDED_OFF, end.code, end.reason)
+                self._tell("task.handed_off", task.ticket_id, code=end.code)
             return {}
 
-        await _record(runtime, "hand_off", handed_off)
+        await step(runtime, f"hand_off:{ran[0].task.id}", handed_off)
 
-    def _task(self, ticket_id: str) -> Task:
+    async def _give_up(self, runtime: Runtime, ticket_id: str, reason: str) -> None:
+        """A job failed: whatever of the ticket was under way goes to a person."""
         with self._database.transaction() as session:
-            task = tables.task_of_ticket(session, self._tenant, ticket_id)
-        assert task is not None, "a job opens its task first"
-        return task
+            tasks = tables.tasks_of_ticket(session, self._tenant, ticket_id)
+        if not tasks:  # it failed before it could open one
+            ticket = await self._helpdesk.get(ticket_id)
+            nobody = Begin(issues=(Issue(procedure=None, words=(), reason=""),), brought_at=ticket.opened_at)
+            tasks = self._new_tasks(ticket, nobody)
+            self._keep(tasks)
+        under_way = [task for task in tasks if task.state in UNDER_WAY] or tasks[-1:]
+        end = _handed_off("internal_error", reason)
+        await self._hand_off(runtime, [_Ran(task=task, work=None, end=end) for task in under_way])
 
-    def _set_task(self, ticket_id: str, state: TaskState, reason: str, detail: str) -> None:
-        task = self._task(ticket_id)
+    def _note(self, one: _Ran) -> str:
+        assert isinstance(one.end, Ended), "a claim is not handed off"
         with self._database.transaction() as session:
-            tables.save_task(session, task.model_copy(update={"state": state, "reason": reason, "detail": detail}))
+            receipts = tables.receipts_of_task(session, self._tenant, one.task.id)
+            runs = tables.runs_of_task(session, self._tenant, one.task.id)
+        procedure = runs[-1][0].procedure if runs else ""
+        return handoff_note(one.task, procedure=procedure, code=one.end.code, reason=_why(one.end), receipts=receipts)
+
+    def _written(self, reply: str, task: Task) -> str:
+        return self._deployment.replies.render(reply, task.language, {}, requester_name=task.requester.greeting)
+
+    async def _reverse(self, ticket_id: str, tasks: Sequence[Task], written_at: datetime) -> dict[str, JsonValue]:
+        self._proving.reverse(ticket_id, [task.id for task in tasks], written_at)
+        return {}
+
+    async def _restart(self, ticket_id: str, at: datetime) -> dict[str, JsonValue]:
+        self._proving.restart(ticket_id, at)
+        return {}
+
+    async def _verify_again(self) -> None:
+        with self._database.transaction() as session:
+            waiting = [one for one in outcomes(session, tenant=self._tenant) if one.state is OutcomeState.CLAIMED]
+            claims = [tables.claim_of(session, self._tenant, one.id) for one in waiting]
+        for claim in claims:
+            assert claim is not None, "an outcome rests on a claim"
+            runtime = InlineRuntime()
+            try:
+                task = self._task(claim.task_id)
+                await self._finish(runtime, claim.ticket_id, [_Ran(task=task, work=None, end=Claimed(claim=claim))])
+            except Exception:  # the next claim may fare better, and this one the next time
+                _log.exception("catching up failed", claim=claim.id)
+
+    async def _expire_approvals(self) -> None:
+        now = self._clock.now()
+        with self._database.transaction() as session:
+            pending = tables.approvals(session, self._tenant, ApprovalState.PENDING)
+        for approval in pending:
+            if approval.expires_at <= now:
+                await self._go_on(approval.ticket_id, f"{approval.id}:expired")
+
+    async def _close_unanswered(self) -> None:
+        """A requester who never answers: the task ends, unless they write after all."""
+        before = self._clock.now() - self._deployment.settings.close_unanswered_after
+        with self._database.transaction() as session:
+            waiting = tables.tasks(session, self._tenant, TaskState.WAITING_REQUESTER)
+        for task in waiting:
+            if task.changed_at is None or task.changed_at > before:
+                continue
+            try:
+                key = f"{task.id}:unanswered:{task.changed_at.isoformat()}"
+                await self._helpdesk.set_status(task.ticket_id, TicketStatus.RESOLVED, key=key)
+                self._move(task, TaskState.ANSWERED, "no_answer", "the requester never answered the question")
+                self._tell("task.answered", task.ticket_id, code="no_answer")
+                await self._go_on(task.ticket_id, key)
+            except Exception:  # the next one may fare better, and this one the next time
+                _log.exception("closing failed", task=task.id)
+
+    async def _go_on(self, ticket_id: str, why: str) -> None:
+        """Have a ticket looked at again although nobody wrote."""
+        with self._database.transaction() as session:
+            tasks = tables.tasks_of_ticket(session, self._tenant, ticket_id)
+        await self._enqueue(f"{ticket_id}#{why}", tasks[0].requester.email)
+
+    async def _enqueue(self, job_id: str, email: str) -> None:
+        """One requester's jobs run one after the other: what two threads ask for is not done twice."""
+        await self._engine.enqueue(job_id, partition=fingerprint(email.casefold())[:32])
+
+    def _task(self, task_id: str) -> Task:
+        with self._database.transaction() as session:
+            return tables.task_of(session, self._tenant, task_id)
+
+    def _move(self, task: Task, state: TaskState, reason: str, detail: str) -> None:
+        with self._database.transaction() as session:
+            tables.move_task(
+                session, self._tenant, task.id, state, at=self._clock.now(), reason=reason, detail=detail
+            )
 
     def _tell(self, name: str, ticket_id: str, **data: Any) -> None:
         self._progress(Moment(name=name, ticket_id=ticket_id, data=data))
 
 
-async def _record(runtime: Runtime, key: str, body: Callable[[], Any]) -> dict[str, JsonValue]:
-    """One remembered step whose result is a record."""
-    result = await runtime.once(key, body)
-    assert isinstance(result, dict), "desk steps answer with records"
-    return result
+def _for_a_person(task: Task, code: str, reason: str) -> JsonValue:
+    return {"task": task.model_dump(mode="json"), "code": code, "reason": reason}
 
 
-def _words(ticket: Ticket) -> str:
-    return "\n".join(ticket.own_words())
+def _handed_off(code: str, reason: str) -> Ended:
+    return Ended(state=TaskState.HANDED_OFF, code=code, reason=reason, step="")
 
 
-def _adds_nothing(ticket: Ticket) -> bool:
-    """True if all that was written since the agent's last reply is thanks, automatic replies and words of staff."""
-    since: list[Message] = []
-    for message in ticket.messages:
-        if message.author is Author.AGENT and message.public:
-            since.clear()
-        elif message.author is not Author.AGENT:
-            since.append(message)
-    asked = [message for message in since if message.author is Author.REQUESTER]
-    return bool(since) and all(classify(message) is not Followup.SUBSTANTIVE for message in asked)
+def _is_handed_off(end: End) -> bool:
+    return isinstance(end, Ended) and end.state is TaskState.HANDED_OFF
 
 
-def _after_claim(ticket: Ticket, claim: Claim | None) -> dict[str, JsonValue]:
-    """What the requester's messages since the claim call for."""
-    assert claim is not None, "a claimed task has a claim"
-    since = [message for message in ticket.requester_messages() if message.at > claim.made_at]
-    substantive = [message for message in since if classify(message) is Followup.SUBSTANTIVE]
-    if substantive:
-        return {"do": "reopened", "written_at": substantive[-1].at.isoformat()}
-    if since:
-        return {"do": "thanked", "written_at": since[-1].at.isoformat()}
-    return {"do": "nothing"}
+def _why(end: Ended) -> str:
+    return f"{end.reason} (step {end.step})" if end.step else end.reason
+
+
+def _drafts(ran: Sequence[_Ran]) -> list[str]:
+    return [one.end.draft for one in ran if isinstance(one.end, Claimed | Ended) and one.end.draft]
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    assert isinstance(value, list), "the desk wrote a list"
+    return value

@@ -12,6 +12,7 @@ import re
 import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agents.documents import NOT_UTF_8, Source, load_model, nearest
 from agents.errors import InvalidDocument, Problem
+from billing.contract import Duration
 from service.errors import SettingMissing
 
 _PLACE = re.compile(r"\$\{(secret|process)\.([A-Za-z0-9_]+)(?:\.url)?\}")
@@ -82,6 +84,8 @@ class Settings(_Section):
     runtime: Literal["durable", "inline"] = "durable"
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Tickets that are worked on at a time."""
+    close_unanswered_after: Duration = timedelta(days=7)
+    """How long a requester has to answer a question before the task is closed."""
     database: str = ""
     """URL of the app database; empty for SQLite in the state folder. ``SETTLE_DATABASE_URL`` overrides it."""
     tools: ToolSettings

@@ -1,13 +1,14 @@
 """Replies: what the requester reads, written by the tenant, one file per reply and language.
 
 ``replies/refund-done.de.md`` is the German text of the reply ``refund-done``. ``${name}`` places are filled from the
-step's ``with``; ``${requester_name}`` is always there. Nothing else in the text is interpreted.
+step's ``with``; ``${requester_name}`` is always there. Nothing else in the text is interpreted. ``frame.de.md``, if it
+exists, is put around every reply in German where it says ``${body}``: the greeting and the closing, written once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ _PLACE = re.compile(r"\$\{([^}]*)\}")
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 ALWAYS = frozenset({"requester_name"})
 FALLBACK = "en"
+FRAME = "frame"
+"""The reply that holds every other."""
 
 
 class Replies:
@@ -75,6 +78,9 @@ class Replies:
                         f"{place.group(0)} is not a plain name in ${{}}; write ${{order_id}}, and fill it in `with`"
                     )
                     problems.append(Problem(file=str(path), line=line, field="", message=message))
+            if match.group(1) == FRAME and set(_PLACE.findall(text)) - ALWAYS != {"body"}:
+                message = "the frame of all replies has ${body} and, if you like, ${requester_name}; nothing else fills it"
+                problems.append(Problem(file=str(path), line=None, field="", message=message))
             texts[match.group(1), match.group(2)] = text
         names = {name for name, _ in texts}
         problems += [
@@ -116,6 +122,13 @@ class Replies:
         text = self._texts.get((name, language)) or self._texts[name, FALLBACK]
         filled = {"requester_name": requester_name, **values}
         return _PLACE.sub(lambda place: _written(filled[place.group(1)], language), text)
+
+    def letter(self, bodies: Sequence[str], language: str, *, requester_name: str) -> str:
+        """Rendered replies as one message: one below the other, in the frame of that language if there is one."""
+        body = "\n\n".join(bodies)
+        if FRAME not in self.names():
+            return body
+        return self.render(FRAME, language, {"body": body}, requester_name=requester_name)
 
 
 def _written(value: Any, language: str) -> str:

@@ -42,7 +42,7 @@ class DurableEngine:
     def __init__(
         self, url: str, *, connections: Database | None = None, workers: int = 2, poll_seconds: float = 0.05
     ) -> None:
-        """``url`` names the engine's own database; ``workers`` jobs run at a time, one per ticket.
+        """``url`` names the engine's own database; ``workers`` jobs run at a time, one per partition.
 
         ``connections`` are to be used where the caller sets them up (SQLite); otherwise the engine makes its own.
         """
@@ -77,9 +77,9 @@ class DurableEngine:
             QUEUE, worker_concurrency=self._workers, partition_concurrency=1, polling_interval_sec=self._poll
         )
 
-    async def enqueue(self, job_id: str, *, ticket_id: str) -> None:
-        """Add a job; the same id twice is one job. Jobs of one ticket run one after the other."""
-        with SetWorkflowID(job_id), SetEnqueueOptions(queue_partition_key=ticket_id):
+    async def enqueue(self, job_id: str, *, partition: str) -> None:
+        """Add a job; the same id twice is one job. Jobs of one partition run one after the other."""
+        with SetWorkflowID(job_id), SetEnqueueOptions(queue_partition_key=partition):
             await DBOS.enqueue_workflow_async(QUEUE, self._workflow, job_id)
 
     async def idle(self) -> None:

@@ -35,7 +35,7 @@ class InlineEngine:
         """Begin working."""
         self._job = job
 
-    async def enqueue(self, job_id: str, *, ticket_id: str) -> None:
+    async def enqueue(self, job_id: str, *, partition: str) -> None:
         """Add a job; the same id twice is one job."""
         if job_id not in self._seen:
             self._seen.add(job_id)

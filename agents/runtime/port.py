@@ -25,14 +25,14 @@ class Runtime(Protocol):
 
 
 class Engine(Protocol):
-    """For the service: jobs that survive the process. One job at a time per ticket."""
+    """For the service: jobs that survive the process."""
 
     async def start(self, job: Job) -> None:
         """Begin working, unfinished jobs of an earlier process first."""
         ...
 
-    async def enqueue(self, job_id: str, *, ticket_id: str) -> None:
-        """Add a job; the same id twice is one job."""
+    async def enqueue(self, job_id: str, *, partition: str) -> None:
+        """Add a job; the same id twice is one job. Jobs of one partition run one after the other."""
         ...
 
     async def idle(self) -> None:

@@ -120,9 +120,14 @@ class RetailDesk:
 
     def task(self, ticket: str) -> Task:
         with self.run.database.transaction() as session:
-            task = tables.task_of_ticket(session, "acme", ticket)
-        assert task is not None
-        return task
+            tasks = tables.tasks_of_ticket(session, "acme", ticket)
+        assert tasks
+        return tasks[-1]
+
+    def tasks(self, ticket: str) -> list[Task]:
+        """All tasks of a ticket, in order."""
+        with self.run.database.transaction() as session:
+            return tables.tasks_of_ticket(session, "acme", ticket)
 
     def stands(self, ticket: str) -> tuple[str, str]:
         """(state, coded reason) of the ticket's task."""

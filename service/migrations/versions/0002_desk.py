@@ -14,6 +14,8 @@ def upgrade() -> None:
     op.add_column("task", sa.Column("procedure", sa.String(), nullable=False, server_default=""))
     op.add_column("task", sa.Column("about", sa.JSON(), nullable=False, server_default="[]"))
     op.add_column("task", sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(op.f("ix_task_requester_email"), "task", ["requester_email"], unique=False)
+    op.add_column("run", sa.Column("ticket_sha256", sa.String(), nullable=False, server_default=""))
     op.add_column("helpdesk_ticket", sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("helpdesk_ticket", sa.Column("merged_into", sa.String(), nullable=False, server_default=""))
     op.add_column("helpdesk_ticket", sa.Column("satisfaction", sa.Integer(), nullable=True))

@@ -45,13 +45,13 @@ async def test_jobs_run_in_order_once_each_with_a_memory_of_their_own() -> None:
 
         done.append(str(await engine.runtime().once("step", body)))
         if job_id == "a":
-            await engine.enqueue("c", ticket_id="T")
+            await engine.enqueue("c", partition="T")
 
     await engine.start(job)
     for job_id in ("a", "b", "a"):
-        await engine.enqueue(job_id, ticket_id="T")
+        await engine.enqueue(job_id, partition="T")
     await engine.idle()
-    await engine.enqueue("b", ticket_id="T")
+    await engine.enqueue("b", partition="T")
     await engine.idle()
     await engine.stop()
     assert done == ["a", "b", "c"]

@@ -57,10 +57,10 @@ async def main(path: str, log: str, mode: str) -> None:
     await engine.start(job)
     if mode != "resume":
         for job_id in ("a", "b", "a", "c"):
-            await engine.enqueue(job_id, ticket_id="T-1")
+            await engine.enqueue(job_id, partition="T-1")
         if mode == "again":
             await engine.idle()
-            await engine.enqueue("a", ticket_id="T-1")
+            await engine.enqueue("a", partition="T-1")
     await engine.idle()
     await engine.stop()
 

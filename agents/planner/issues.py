@@ -1,0 +1,133 @@
+"""The issues of a ticket: which procedure each part of the requester's words calls for.
+
+A ticket is looked at as a whole, and sentence by sentence. It holds several issues if different sentences surely call
+for different procedures, or for the same one on different records. When that is not sure the ticket is one issue.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from agents.planner.plan import Input
+from agents.planner.procedure import Procedure
+from agents.planner.selection import ProcedureSelector
+
+MAX_ISSUES = 4
+"""A ticket that holds more is for a person."""
+MAX_PARTS = 60
+"""Sentences that are looked at one by one; a longer ticket is one issue."""
+PATTERN_SECONDS = 1.0
+"""How long a procedure's pattern may look through one text: some never end on some texts."""
+MAX_WORDS = 20_000
+"""Characters of a text in which inputs are looked for."""
+
+_PART = re.compile(
+    r"(?<=[.!?。！？;；\n])\s*|(?i:,?\s+and\s+also\s+|,?\s+und\s+außerdem\s+)|(?:，|,)?\s*(?:另外|还有)[，,]?\s*"
+)
+_WORDS = re.compile(r"\w")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """One issue."""
+
+    procedure: Procedure | None
+    """None if no procedure surely fits."""
+    words: tuple[str, ...]
+    """The requester's words that are this issue; empty means all of them."""
+    reason: str
+
+
+Values = dict[str, frozenset[str]]
+"""By input: the values that a text names."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Group:
+    """Sentences that belong together."""
+
+    procedure: Procedure
+    reason: str
+    values: Values
+    words: list[str]
+
+
+def issues(selector: ProcedureSelector, messages: Sequence[str]) -> tuple[Issue, ...]:
+    """The issues in ``messages`` (the requester's own words, oldest first): at least one."""
+    whole = selector.select("\n".join(messages))
+    groups = _groups(selector, messages)
+    unsure = whole.procedure is None
+    if len(groups) < 2 or not all(_apart(one, other, unsure=unsure) for one, other in combinations(groups, 2)):
+        return (Issue(procedure=whole.procedure, words=(), reason=whole.reason),)
+    if len(groups) > MAX_ISSUES:
+        return (Issue(procedure=None, words=(), reason=f"it holds more than {MAX_ISSUES} issues"),)
+    return tuple(Issue(procedure=one.procedure, words=tuple(one.words), reason=one.reason) for one in groups)
+
+
+def matches(wanted: Input, texts: Sequence[str]) -> list[str]:
+    """The distinct values of an input in the newest of ``texts`` that holds any.
+
+    Raises:
+        TimeoutError: the pattern takes longer than `PATTERN_SECONDS` on one of them.
+    """
+    for text in reversed(texts):
+        found = (match.strip() for match in wanted.pattern.findall(text[:MAX_WORDS], timeout=PATTERN_SECONDS))
+        values = list(dict.fromkeys(value for value in found if value))
+        if values:
+            return values
+    return []
+
+
+def named(procedure: Procedure, texts: Sequence[str]) -> frozenset[str]:
+    """Every value that any input of ``procedure`` finds in ``texts``."""
+    return frozenset(value for text in texts for values in _values(procedure, text).values() for value in values)
+
+
+def _values(procedure: Procedure, text: str) -> Values:
+    try:
+        found = {wanted.name: frozenset(matches(wanted, [text])) for wanted in procedure.plan.inputs}
+    except TimeoutError:
+        return {}
+    return {name: values for name, values in found.items() if values}
+
+
+def _inputs(procedure: Procedure) -> frozenset[str]:
+    return frozenset(wanted.name for wanted in procedure.plan.inputs)
+
+
+def _groups(selector: ProcedureSelector, messages: Sequence[str]) -> list[_Group]:
+    parts = [part for message in messages for part in _PART.split(message) if _WORDS.search(part)]
+    groups: list[_Group] = []
+    if not 1 < len(parts) <= MAX_PARTS:
+        return groups
+    ahead: list[str] = []
+    for part in parts:
+        chosen = selector.select(part)
+        if chosen.procedure is None or chosen.procedure.triggers.otherwise:
+            (groups[-1].words if groups else ahead).append(part)
+            continue
+        values = _values(chosen.procedure, part)
+        same = (one for one in groups if one.procedure is chosen.procedure and not _differ(one.values, values))
+        group = next(same, None)
+        if group is None:
+            group = _Group(procedure=chosen.procedure, reason=chosen.reason, values={}, words=ahead)
+            ahead = []
+            groups.append(group)
+        for name, found in values.items():
+            group.values[name] = group.values.get(name, frozenset()) | found
+        group.words.append(part)
+    return groups
+
+
+def _apart(one: _Group, other: _Group, *, unsure: bool) -> bool:
+    """True if the two are surely about different things; ``unsure`` if the whole ticket fits no one procedure."""
+    shared = _inputs(one.procedure) & _inputs(other.procedure)
+    return _differ(one.values, other.values) or (unsure and not shared)
+
+
+def _differ(one: Values, other: Values) -> bool:
+    """True if both name a value of the same input, and not the same one."""
+    return any(not one[name] & other[name] for name in one.keys() & other.keys())

@@ -1,0 +1,146 @@
+"""What a ticket calls for now: pure rules over the ticket, its tasks and their claims. The desk carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agents.claim import Claim
+from agents.planner import ProcedureSelector
+from agents.planner.issues import Issue, issues, named
+from agents.task import Task, TaskState
+from agents.ticket import Author, Message, Ticket
+from evaluators import Followup, classify
+
+SPAM = "spam"
+"""The helpdesk's tag for tickets that are nobody's work."""
+UNDER_WAY = (TaskState.OPEN, TaskState.WAITING_REQUESTER, TaskState.WAITING_APPROVAL, TaskState.ANSWERED)
+_SPOKEN = (TaskState.WAITING_REQUESTER, TaskState.ANSWERED)
+"""The agent said the last word; thanks, automatic replies and what staff add call for no other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """Nothing is to be done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclude:
+    """The ticket is not, or no longer, the agent's to work on."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """The requester brought issues that no task stands for yet."""
+
+    issues: tuple[Issue, ...]
+    brought_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoOn:
+    """Tasks are under way."""
+
+    tasks: tuple[Task, ...]
+    changed: Issue | None = None
+    """What the requester wants instead, if they changed their mind; then there is one task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened:
+    """The requester came back about what was claimed: it is not resolved."""
+
+    tasks: tuple[Task, ...]
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thanked:
+    """The requester wrote something that asks for nothing."""
+
+    written_at: datetime
+
+
+Next = Nothing | Exclude | Begin | GoOn | Reopened | Thanked
+
+
+def look(ticket: Ticket, tasks: Sequence[Task], claims: Mapping[str, Claim], selector: ProcedureSelector) -> Next:
+    """What ``ticket`` calls for; ``claims`` are those of its tasks, by task id."""
+    under_way = tuple(task for task in tasks if task.state in UNDER_WAY)
+    if under_way or not tasks:
+        if SPAM in {tag.strip().casefold() for tag in ticket.tags}:
+            return Exclude(code=SPAM, detail="the helpdesk tagged it as spam")
+        if ticket.merged_into:
+            return Exclude(code="merged", detail=f"it goes on in ticket {ticket.merged_into}")
+    if not tasks:
+        return Begin(issues=issues(selector, ticket.own_words()), brought_at=ticket.opened_at)
+    claimed = tuple(task for task in tasks if task.state is TaskState.CLAIMED)
+    returned = _returned(ticket, tasks, claimed, claims, selector) if claimed else None
+    if returned is not None and (not under_way or isinstance(returned, Reopened)):
+        return returned
+    if not ticket.unanswered_words():
+        under_way = tuple(task for task in under_way if task.state is not TaskState.ANSWERED)
+    if not under_way or _adds_nothing(ticket, under_way):
+        return Nothing()
+    return GoOn(tasks=under_way, changed=_changed(ticket, under_way, selector))
+
+
+def _returned(
+    ticket: Ticket,
+    tasks: Sequence[Task],
+    claimed: tuple[Task, ...],
+    claims: Mapping[str, Claim],
+    selector: ProcedureSelector,
+) -> Next | None:
+    """What the requester's messages since the claims, and since the newest task was opened, call for."""
+    since = max(claims[task.id].made_at for task in claimed)
+    newest = max(task.opened_at for task in tasks)
+    wrote = [each for each in ticket.requester_messages() if each.at > since and each.at > newest]
+    substantive = [each for each in wrote if classify(each) is Followup.SUBSTANTIVE]
+    if not substantive:
+        return Thanked(written_at=wrote[-1].at) if wrote else None
+    words = [each.text for each in substantive]
+    written_at = substantive[-1].at
+    keys = {task.id: claims[task.id].subject.partition(":")[2] for task in claimed}
+    about = tuple(task for task in claimed if keys[task.id] and any(keys[task.id] in text for text in words))
+    if about:
+        return Reopened(tasks=about, written_at=written_at)
+    states = {task.state for task in tasks}
+    if states & {*UNDER_WAY, TaskState.HANDED_OFF}:
+        return None  # it answers what is under way, or is for the person who has the ticket
+    brought = issues(selector, words)
+    if all(one.procedure is not None and named(one.procedure, one.words or words) for one in brought):
+        own = tuple(Issue(procedure=one.procedure, words=one.words or tuple(words), reason=one.reason) for one in brought)
+        return Begin(issues=own, brought_at=written_at)
+    return Reopened(tasks=claimed, written_at=written_at)
+
+
+def _changed(ticket: Ticket, under_way: tuple[Task, ...], selector: ProcedureSelector) -> Issue | None:
+    """Another issue in place of the one under way, if the requester's unanswered words surely say so."""
+    words = ticket.unanswered_words()
+    if len(under_way) != 1 or under_way[0].state is TaskState.OPEN or not words:
+        return None
+    brought = issues(selector, words)
+    procedure = brought[0].procedure
+    if len(brought) != 1 or procedure is None or procedure.triggers.otherwise:
+        return None
+    return brought[0] if procedure.name != under_way[0].procedure else None
+
+
+def _adds_nothing(ticket: Ticket, under_way: tuple[Task, ...]) -> bool:
+    """True if all that was written since the agent's last reply is thanks, automatic replies and words of staff."""
+    states = {task.state for task in under_way}
+    if TaskState.WAITING_APPROVAL in states or not states & set(_SPOKEN):
+        return False
+    since: list[Message] = []
+    for message in ticket.messages:
+        if message.author is Author.AGENT and message.public:
+            since.clear()
+        elif message.author is not Author.AGENT:
+            since.append(message)
+    asked = [message for message in since if message.author is Author.REQUESTER]
+    return bool(since) and all(classify(message) is not Followup.SUBSTANTIVE for message in asked)
