@@ -78,9 +78,11 @@ class Executor:
         try:
             await walk.tell(text)
         except Stop as stop:
-            assert not isinstance(stop.end, Claimed), "only a plan ends in a claim"
-            return stop.end
-        return None
+            end = stop.end
+        else:
+            return None
+        assert not isinstance(end, Claimed), "only a plan ends in a claim"
+        return end
 
     def _caller(self, work: Work) -> Caller:
         context = ToolContext(

@@ -55,6 +55,7 @@ class TaskRow(SQLModel, table=True):
     language: str
     procedure: str = Field(default="", sa_column_kwargs={"server_default": ""})
     about: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
+    heard: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     opened_at: datetime = Field(sa_type=UtcDateTime)
     state: str
     reason: str = ""

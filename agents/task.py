@@ -39,6 +39,8 @@ class Task(BaseModel):
     """Name of the procedure chosen for it; empty until one is."""
     about: tuple[str, ...] = ()
     """The requester's words that are this issue, where their ticket holds several; empty means all of their words."""
+    heard: int = 0
+    """How many of the requester's messages were there when ``about`` was written."""
     opened_at: datetime
     state: TaskState = TaskState.OPEN
     reason: str = ""

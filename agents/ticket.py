@@ -116,10 +116,9 @@ class Ticket(_Record):
         said = [] if _ANSWERED.match(self.subject) else [self.subject]
         return (*(text for text in said if text.strip()), *_own(self.messages))
 
-    def words_since_answered(self) -> tuple[str, ...]:
-        """What the requester said themselves after the agent's first public message; empty before one."""
-        numbers = [index for index, each in enumerate(self.messages) if each.author is Author.AGENT and each.public]
-        return _own(self.messages[numbers[0] :]) if numbers else ()
+    def later_words(self, heard: int) -> tuple[str, ...]:
+        """What the requester said themselves after their first ``heard`` messages."""
+        return _own(self.requester_messages()[heard:])
 
     def unanswered_words(self) -> tuple[str, ...]:
         """What the requester said themselves after the agent's last public message."""

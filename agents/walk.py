@@ -57,7 +57,7 @@ class Walk:
 
     async def go(self) -> End:
         """Take every step; raises `Stop` where the run ends before the last one."""
-        work, plan = self._work, self._work.plan
+        plan = self._work.plan
         await self._begin(plan.slots())
         self._note(EventKind.PLAN_MADE, "plan", {"procedure": plan.procedure, "sha256": plan.sha256})
         await self._find_inputs()
@@ -115,7 +115,7 @@ class Walk:
         found: dict[str, JsonValue] = {}
         for wanted in self._work.plan.inputs:
             try:
-                values = matches(wanted, _words(self._work))
+                values = _values(wanted, self._work)
             except TimeoutError:
                 self._hand_off("pattern_too_slow", f"the pattern of {wanted.name} takes too long here", wanted.name)
             if len(values) > 1:
@@ -360,8 +360,13 @@ def _plan_text(text: str) -> Labelled:
     return Labelled(data=text, label=PLAN)
 
 
-def _words(work: Work) -> tuple[str, ...]:
-    """The requester's words that this task is about, oldest first: of several issues its own, and later answers."""
-    if not work.task.about:
-        return work.ticket.own_words()
-    return (*work.task.about, *work.ticket.words_since_answered())
+def _values(wanted: Input, work: Work) -> list[str]:
+    """What the requester's words say the input is: of several issues its own words, and what came later.
+
+    Later words may answer a question; what they say otherwise than the issue's own is for a person to tell apart.
+    """
+    task, ticket = work.task, work.ticket
+    if not task.about:
+        return matches(wanted, ticket.own_words())
+    own, later = matches(wanted, task.about), matches(wanted, ticket.later_words(task.heard))
+    return list(dict.fromkeys([*own, *later]))

@@ -114,7 +114,7 @@ class Desk:
         await self._go_on(approval.ticket_id, approval_id)
 
     async def catch_up(self) -> None:
-        """What nobody's message calls for: claims to verify again, approvals nobody gave, requesters who never answered."""
+        """What no message calls for: claims to verify again, approvals nobody gave, questions nobody answered."""
         await self._verify_again()
         await self._expire_approvals()
         await self._close_unanswered()
@@ -172,7 +172,7 @@ class Desk:
             case GoOn() as go_on:
                 return await self._go_on_with(ticket, frozen, go_on)
             case Reopened() as back:
-                reopened = [task.model_dump(mode="json") for task in back.tasks]
+                reopened: list[JsonValue] = [task.model_dump(mode="json") for task in back.tasks]
                 return {"do": "reopened", "tasks": reopened, "written_at": back.written_at.isoformat()}
             case Thanked() as thanks:
                 return {"do": "thanked", "written_at": thanks.written_at.isoformat()}
@@ -192,6 +192,7 @@ class Desk:
                 language=detect_language(words, among=self._deployment.replies.languages()),
                 procedure=issue.procedure.name if issue.procedure else "",
                 about=issue.words,
+                heard=len(ticket.requester_messages()),
                 opened_at=begin.brought_at,
                 detail="" if issue.procedure else issue.reason,
                 changed_at=self._clock.now(),
@@ -280,7 +281,9 @@ class Desk:
         return {"task": task.model_dump(mode="json"), "run": run.model_dump(mode="json"), "plan": plan}
 
     async def _close_duplicate(self, ticket: Ticket, tasks: Sequence[Task], other: str) -> None:
-        out = Exclude(code="duplicate", detail=f"the requester sent the same words in ticket {other}, which answers them")
+        out = Exclude(
+            code="duplicate", detail=f"the requester sent the same words in ticket {other}, which answers them"
+        )
         key = f"{ticket.id}:duplicate"
         await self._helpdesk.note(ticket.id, f"Settle: duplicate of ticket {other}, which goes on.", key=f"{key}:note")
         await self._helpdesk.set_status(ticket.id, TicketStatus.RESOLVED, key=key)
@@ -484,9 +487,7 @@ class Desk:
 
     def _move(self, task: Task, state: TaskState, reason: str, detail: str) -> None:
         with self._database.transaction() as session:
-            tables.move_task(
-                session, self._tenant, task.id, state, at=self._clock.now(), reason=reason, detail=detail
-            )
+            tables.move_task(session, self._tenant, task.id, state, at=self._clock.now(), reason=reason, detail=detail)
 
     def _tell(self, name: str, ticket_id: str, **data: Any) -> None:
         self._progress(Moment(name=name, ticket_id=ticket_id, data=data))

@@ -45,11 +45,13 @@ class OutcomeLine(BaseModel):
 
 
 class TicketLine(BaseModel):
-    """One ticket with its end: what happened, what the evaluators say, what it costs."""
+    """One task of a ticket with its end: what happened, what the evaluators say, what it costs."""
 
     model_config = ConfigDict(frozen=True)
 
     ticket: str
+    task: str
+    """Empty as long as nobody looked at the ticket."""
     subject: str
     requester: str
     language: str
@@ -75,26 +77,30 @@ def outcome_lines(database: Database, tenant: str, currency: str) -> list[Outcom
 
 
 def ticket_lines(database: Database, tenant: str, currency: str, tickets: Iterable[Ticket]) -> list[TicketLine]:
-    """Every ticket with its end."""
-    lines = {line.ticket: line for line in outcome_lines(database, tenant, currency)}
-    with database.transaction() as session:
-        tasks = {task.ticket_id: task for task in tables.tasks(session, tenant)}
-        verdicts = {task.ticket_id: verdict_of_claim(session, tenant, f"{task.id}:claim") for task in tasks.values()}
+    """Every task of every ticket with its end; a ticket that nobody looked at has one line all the same."""
+    lines = {line.task: line for line in outcome_lines(database, tenant, currency)}
     rows = []
     for ticket in tickets:
-        task, verdict = tasks.get(ticket.id), verdicts.get(ticket.id)
-        rows.append(
-            TicketLine(
-                ticket=ticket.id,
-                subject=ticket.subject,
-                requester=ticket.requester.email,
-                language=task.language if task else "",
-                happened=_happened(task, lines.get(ticket.id)),
-                task_state=task.state.value if task else TaskState.OPEN.value,
-                verdict=verdict.finding.value if verdict else "",
-                outcome=lines.get(ticket.id),
+        with database.transaction() as session:
+            tasks = tables.tasks_of_ticket(session, tenant, ticket.id)
+            verdicts = {task.id: verdict_of_claim(session, tenant, f"{task.id}:claim") for task in tasks}
+        listed: list[Task | None] = [*tasks] or [None]
+        for task in listed:
+            verdict = verdicts[task.id] if task else None
+            line = lines.get(task.id) if task else None
+            rows.append(
+                TicketLine(
+                    ticket=ticket.id,
+                    task=task.id if task else "",
+                    subject=ticket.subject,
+                    requester=ticket.requester.email,
+                    language=task.language if task else "",
+                    happened=_happened(task, line),
+                    task_state=task.state.value if task else TaskState.OPEN.value,
+                    verdict=verdict.finding.value if verdict else "",
+                    outcome=line,
+                )
             )
-        )
     return rows
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.claim import Claim
@@ -114,7 +114,7 @@ def _returned(
         return None  # it answers what is under way, or is for the person who has the ticket
     brought = issues(selector, words)
     if all(one.procedure is not None and named(one.procedure, one.words or words) for one in brought):
-        own = tuple(Issue(procedure=one.procedure, words=one.words or tuple(words), reason=one.reason) for one in brought)
+        own = tuple(replace(one, words=one.words or tuple(words)) for one in brought)
         return Begin(issues=own, brought_at=written_at)
     return Reopened(tasks=claimed, written_at=written_at)
 

@@ -58,7 +58,7 @@ class _Group:
 def issues(selector: ProcedureSelector, messages: Sequence[str]) -> tuple[Issue, ...]:
     """The issues in ``messages`` (the requester's own words, oldest first): at least one."""
     whole = selector.select("\n".join(messages))
-    groups = _groups(selector, messages)
+    groups = _without_noise(_groups(selector, messages))
     unsure = whole.procedure is None
     if len(groups) < 2 or not all(_apart(one, other, unsure=unsure) for one, other in combinations(groups, 2)):
         return (Issue(procedure=whole.procedure, words=(), reason=whole.reason),)
@@ -120,6 +120,22 @@ def _groups(selector: ProcedureSelector, messages: Sequence[str]) -> list[_Group
             group.values[name] = group.values.get(name, frozenset()) | found
         group.words.append(part)
     return groups
+
+
+def _without_noise(groups: list[_Group]) -> list[_Group]:
+    """A group that names nothing belongs to the one ahead of it, where two others say what they are about."""
+    if sum(bool(one.values) for one in groups) < 2:
+        return groups
+    kept: list[_Group] = []
+    ahead: list[str] = []
+    for one in groups:
+        if one.values:
+            one.words = [*ahead, *one.words]
+            ahead = []
+            kept.append(one)
+        else:
+            (kept[-1].words if kept else ahead).extend(one.words)
+    return kept
 
 
 def _apart(one: _Group, other: _Group, *, unsure: bool) -> bool:

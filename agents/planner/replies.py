@@ -79,7 +79,7 @@ class Replies:
                     )
                     problems.append(Problem(file=str(path), line=line, field="", message=message))
             if match.group(1) == FRAME and set(_PLACE.findall(text)) - ALWAYS != {"body"}:
-                message = "the frame of all replies has ${body} and, if you like, ${requester_name}; nothing else fills it"
+                message = "the frame of all replies needs ${body}, and may have ${requester_name}; no more"
                 problems.append(Problem(file=str(path), line=None, field="", message=message))
             texts[match.group(1), match.group(2)] = text
         names = {name for name, _ in texts}

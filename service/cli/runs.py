@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -9,11 +10,13 @@ import typer
 from agents import tables
 from agents.receipt import Receipt
 from agents.task import Run, Task
+from agents.ticket import Attachment, Ticket
 from agents.trace import Event
 from billing import Outcome
 from billing.outcome import outcomes
 from evaluators import Verdict
 from evaluators.tables import verdict_of_claim
+from service.attachments import attachments_of
 from service.cli.books import Books, StateOption, open_books
 from service.cli.commands import refuse
 from service.cli.output import AsJson, print_json, print_table, say, short
@@ -34,55 +37,98 @@ def show(
 ) -> None:
     """Show every step of a ticket's runs with its time, the receipts, the evidence, the verdict and the outcome."""
     with open_books(state) as books:
-        task, found, receipts, verdict, outcome = _read(books, id)
+        worked = _read(books, id)
     if as_json:
-        print_json(
-            {
-                "task": task,
-                "runs": [
-                    {**run.model_dump(mode="json"), "plan_sha256": plan, "events": events}
-                    for run, plan, events in found
-                ],
-                "receipts": receipts,
-                "verdict": verdict,
-                "outcome": outcome,
-            }
-        )
+        print_json([_shown(one) for one in worked])
         return
-    reason = f" ({task.reason}{': ' + task.detail if task.detail else ''})" if task.reason else ""
-    say(f"Ticket {task.ticket_id} of {task.requester.email}: {task.state.value}{reason}")
-    if not found:
-        say("No run was started for it.")
-    for run, plan, events in found:
-        _print_run(run, plan, events)
-    if receipts:
-        _print_receipts(receipts)
-    if verdict is not None:
-        _print_verdict(verdict)
-    if outcome is not None:
-        _print_outcome(outcome)
+    for one in worked:
+        _print(one)
 
 
 _Run = tuple[Run, str, list[Event]]
 
 
-def _read(books: Books, id: str) -> tuple[Task, list[_Run], list[Receipt], Verdict | None, Outcome | None]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Worked:
+    """One task, and what was done for it."""
+
+    task: Task
+    runs: list[_Run]
+    receipts: list[Receipt]
+    attachments: list[Attachment]
+    verdict: Verdict | None
+    outcome: Outcome | None
+
+
+def _read(books: Books, id: str) -> list[_Worked]:
     tenant, ticket_id = books.tenant, id.partition(":")[0]
     with books.database.transaction() as session:
-        task = tables.task_of_ticket(session, tenant, ticket_id)
-        if task is None:
+        tasks = tables.tasks_of_ticket(session, tenant, ticket_id)
+        if not tasks:
             refuse(f"there is no ticket or run {id}; `settle tickets` lists them")
-        known = tables.runs_of_task(session, tenant, task.id)
-        wanted = [(run, plan) for run, plan in known if id in (ticket_id, task.id, run.id)]
-        if id != ticket_id and not wanted:
-            names = ", ".join(run.id for run, _ in known) or "none"
-            refuse(f"there is no run {id}; the runs of {ticket_id} are: {names}")
-        found = [(run, plan, tables.events_of_run(session, tenant, run.id)) for run, plan in wanted]
-        ids = {run.id for run, _ in wanted}
-        receipts = [one for one in tables.receipts_of_task(session, tenant, task.id) if one.run_id in ids]
-        verdict = verdict_of_claim(session, tenant, f"{task.id}:claim")
-        outcome = next((one for one in outcomes(session, tenant=tenant) if one.task_id == task.id), None)
-    return task, found, receipts, verdict, outcome
+        known = {task.id: tables.runs_of_task(session, tenant, task.id) for task in tasks}
+        worked = []
+        for task in tasks:
+            wanted = [(run, plan) for run, plan in known[task.id] if id in (ticket_id, task.id, run.id)]
+            if not wanted and id not in (ticket_id, task.id):
+                continue
+            ids = {run.id for run, _ in wanted}
+            worked.append(
+                _Worked(
+                    task=task,
+                    runs=[(run, plan, tables.events_of_run(session, tenant, run.id)) for run, plan in wanted],
+                    receipts=[one for one in tables.receipts_of_task(session, tenant, task.id) if one.run_id in ids],
+                    attachments=_attachments(books, [run for run, _ in wanted]),
+                    verdict=verdict_of_claim(session, tenant, f"{task.id}:claim"),
+                    outcome=next((one for one in outcomes(session, tenant=tenant) if one.task_id == task.id), None),
+                )
+            )
+    if not worked:
+        names = ", ".join(run.id for runs in known.values() for run, _ in runs) or "none"
+        refuse(f"there is no run {id}; the runs of {ticket_id} are: {names}")
+    return worked
+
+
+def _attachments(books: Books, runs: list[Run]) -> list[Attachment]:
+    """Those that the newest run saw."""
+    names = [run.ticket_sha256 for run in runs if run.ticket_sha256]
+    return list(attachments_of(Ticket.model_validate_json(books.evidence.get(names[-1])))) if names else []
+
+
+def _shown(one: _Worked) -> dict[str, Any]:
+    runs = [{**run.model_dump(mode="json"), "plan_sha256": plan, "events": events} for run, plan, events in one.runs]
+    return {
+        "task": one.task,
+        "runs": runs,
+        "receipts": one.receipts,
+        "attachments": one.attachments,
+        "verdict": one.verdict,
+        "outcome": one.outcome,
+    }
+
+
+def _print(one: _Worked) -> None:
+    task = one.task
+    reason = f" ({task.reason}{': ' + task.detail if task.detail else ''})" if task.reason else ""
+    say(f"Ticket {task.ticket_id} of {task.requester.email}: {task.state.value}{reason}")
+    if task.about:
+        say("About: " + short(" ".join(task.about), 200))
+    if not one.runs:
+        say("No run was started for it.")
+    for run, plan, events in one.runs:
+        _print_run(run, plan, events)
+    if one.attachments:
+        print_table(
+            ("Attachment", "Type", "Bytes>", "Kept as evidence"),
+            [(file.name, file.media_type, file.size, file.sha256 or f"no: {file.refused}") for file in one.attachments],
+            title="Attachments",
+        )
+    if one.receipts:
+        _print_receipts(one.receipts)
+    if one.verdict is not None:
+        _print_verdict(one.verdict)
+    if one.outcome is not None:
+        _print_outcome(one.outcome)
 
 
 def _print_run(run: Run, plan: str, events: list[Event]) -> None:

@@ -93,12 +93,13 @@ def _gather(state: State, database: Database, tenant: str, contract_file: Path) 
     with database.transaction() as session:
         by_task = {one.task_id: one for one in outcomes(session, tenant=tenant)}
         verdicts = [one for one in (verdict_of_claim(session, tenant, each.id) for each in by_task.values()) if one]
-        tasks = {task.ticket_id: task for task in tables.tasks(session, tenant)}
+        tasks = {task.id: task for task in tables.tasks(session, tenant)}
+        by_id = {ticket.id: ticket for ticket in tickets}
         asked = _approvals(session, tenant)
         pictures = Pictures(evidence)
         views = []
-        for number, (ticket, line) in enumerate(zip(tickets, lines, strict=True), start=1):
-            task = tasks.get(ticket.id)
+        for number, line in enumerate(lines, start=1):
+            ticket, task = by_id[line.ticket], tasks.get(line.task)
             views.append(
                 ticket_view(
                     session,
@@ -113,7 +114,7 @@ def _gather(state: State, database: Database, tenant: str, contract_file: Path) 
                     anchor=f"ticket-{number}",
                 )
             )
-        anchors = {view.id: view.anchor for view in views}
+        anchors = {view.id: view.anchor for view in reversed(views)}
         links = {
             one.id: TicketLink(name=one.ticket_id, anchor=anchors.get(one.ticket_id, "")) for one in by_task.values()
         }

@@ -106,7 +106,7 @@ def test_everything_comes_back_as_it_was(session: Session) -> None:
     tables.save_claim(session, CLAIM)
     tables.record_events(session, [event()])
     fresh(session)
-    assert tables.task_of_ticket(session, "acme", "T-1") == TASK
+    assert tables.tasks_of_ticket(session, "acme", "T-1") == [TASK]
     assert tables.runs_of_task(session, "acme", "t-1") == [(run, "sha")]
     assert tables.receipt_of(session, "acme", DONE.key) == DONE
     assert tables.receipts_of_task(session, "acme", "t-1") == [DONE]
@@ -122,7 +122,7 @@ def test_nothing_is_seen_by_another_tenant(session: Session) -> None:
     tables.save_claim(session, CLAIM)
     tables.record_events(session, [event()])
     fresh(session)
-    assert tables.task_of_ticket(session, "other", "T-1") is None
+    assert tables.tasks_of_ticket(session, "other", "T-1") == []
     assert tables.tasks(session, "other") == []
     assert tables.receipt_of(session, "other", DONE.key) is None
     assert tables.receipts_of_task(session, "other", "t-1") == []
@@ -213,8 +213,7 @@ def test_the_first_claim_stands(session: Session) -> None:
 def test_times_are_utc_and_aware(session: Session) -> None:
     berlin = datetime(2026, 3, 1, 11, 0, tzinfo=timezone(timedelta(hours=2)))
     tables.save_task(session, TASK.model_copy(update={"opened_at": berlin}))
-    found = tables.task_of_ticket(fresh(session), "acme", "T-1")
-    assert found is not None
+    (found,) = tables.tasks_of_ticket(fresh(session), "acme", "T-1")
     assert found.opened_at == NOW
     assert found.opened_at.tzinfo is UTC
 

@@ -113,6 +113,7 @@ class Life(RuleBasedStateMachine):
                         tenant=TENANT,
                         requester_email="ada@example.org",
                         subject=f"order:{back % 3}",
+                        outcome_types=["refund_issued"],
                         written_at=at,
                         now=self.now,
                     )

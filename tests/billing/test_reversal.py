@@ -81,6 +81,7 @@ def test_another_ticket_about_the_same_subject_reopens_it(books: Books) -> None:
             tenant=TENANT,
             requester_email="ada@example.org ",
             subject="order:10481",
+            outcome_types=[claim().outcome_type],
             written_at=SETTLED_AT + DAY,
             now=SETTLED_AT + DAY,
         )
@@ -90,6 +91,7 @@ def test_another_ticket_about_the_same_subject_reopens_it(books: Books) -> None:
             tenant=TENANT,
             requester_email="ada@example.org",
             subject="order:2",
+            outcome_types=[claim().outcome_type],
             written_at=SETTLED_AT + DAY,
             now=SETTLED_AT + DAY,
         )

@@ -16,7 +16,7 @@ from typing import Any
 from agents import tables
 from agents.documents import Source
 from agents.policy.approval import Approval, ApprovalState
-from agents.task import Task
+from agents.task import Run, Task
 from agents.ticket import Author, Requester, Ticket
 from agents.tools import Toolbox
 from billing import draft, invoices, keep_contract
@@ -133,6 +133,14 @@ class RetailDesk:
         """(state, coded reason) of the ticket's task."""
         task = self.task(ticket)
         return task.state.value, task.reason
+
+    def newest_run(self, ticket: str) -> Run:
+        with self.run.database.transaction() as session:
+            return tables.runs_of_task(session, "acme", self.task(ticket).id)[-1][0]
+
+    def lines(self, ticket: str) -> list[OutcomeLine]:
+        """The outcomes of a ticket, by task."""
+        return [line for line in outcome_lines(self.run.database, "acme", "USD") if line.ticket == ticket]
 
     def line(self, ticket: str) -> OutcomeLine | None:
         lines = outcome_lines(self.run.database, "acme", "USD")

@@ -345,7 +345,7 @@ class TestDay:
 
     def test_a_run_is_shown_step_by_step(self, settled: str, deployment: Path) -> None:
         state = deployment / ".settle"
-        shown = data("runs", "show", "T-1001", "--state", state)
+        (shown,) = data("runs", "show", "T-1001", "--state", state)
         assert [run["procedure"] for run in shown["runs"]] == ["refund-damaged-item@3"]
         kinds = [event["kind"] for event in shown["runs"][0]["events"]]
         assert kinds.index("effect.about_to") < kinds.index("effect.done")

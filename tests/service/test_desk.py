@@ -446,7 +446,7 @@ async def test_nothing_is_charged_while_the_evaluators_see_nothing(
     tmp_path: Path, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = office.order("dark@example.com")
-    monkeypatch.setattr("service.desk.VERIFY_PAUSES", (0, 0))
+    monkeypatch.setattr("service.proving.VERIFY_PAUSES", (0, 0))
 
     def then_dark(original: Tool) -> Tool:
         async def function(ctx: Any, **args: Any) -> Any:
@@ -478,7 +478,7 @@ async def test_a_complaint_ends_the_wait_for_the_evaluators(
     tmp_path: Path, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = office.order("dusk@example.com")
-    monkeypatch.setattr("service.desk.VERIFY_PAUSES", ())
+    monkeypatch.setattr("service.proving.VERIFY_PAUSES", ())
 
     def then_dark(original: Tool) -> Tool:
         async def function(ctx: Any, **args: Any) -> Any:
@@ -605,13 +605,17 @@ async def test_one_episode_is_charged_once_however_many_tickets_ask(tmp_path: Pa
             await desk.opens(f"T-{number}", "again@example.com", BROKEN.format(order=order))
         await desk.run.desk.idle()
         await desk.settle()
+        assert desk.outcome("T-1") == ("settled", "proof_stands", 99)
+        for number in (2, 3):
+            assert desk.stands(f"T-{number}") == ("excluded", "duplicate")
+            assert await desk.replies(f"T-{number}") == []
+            assert "T-1" in (await desk.notes(f"T-{number}"))[0]
         await desk.asks("T-4", "Again@Example.com", BROKEN.format(order=order))
         await desk.settle()
         desk.invoice()
-        charged = [line for line in map(desk.line, ("T-1", "T-2", "T-3", "T-4")) if line and line.amount_minor]
-        types = [line.outcome_type for line in charged]
-        assert types.count("refund_issued") == 1
-        assert len(types) == len(set(types))
+        await handed_off(desk, "T-4", "reopened")
+        assert desk.outcome("T-1") == ("reversed", "same_subject_reopened", 0)
+        assert desk.charged() == 0
         assert office.refunds(order) == [3490]
 
 

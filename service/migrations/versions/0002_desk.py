@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Add the columns and the table of attachments; existing rows keep what they say."""
     op.add_column("task", sa.Column("procedure", sa.String(), nullable=False, server_default=""))
     op.add_column("task", sa.Column("about", sa.JSON(), nullable=False, server_default="[]"))
+    op.add_column("task", sa.Column("heard", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("task", sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index(op.f("ix_task_requester_email"), "task", ["requester_email"], unique=False)
     op.add_column("run", sa.Column("ticket_sha256", sa.String(), nullable=False, server_default=""))
