@@ -10,7 +10,7 @@ key. So a job that a crash interrupts continues where it was, and nothing happen
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -21,10 +21,8 @@ from pydantic import JsonValue
 from agents import tables
 from agents.canonical import fingerprint
 from agents.clock import Clock
-from agents.evidence import EvidenceStore, put_json
+from agents.evidence import EvidenceStore
 from agents.executor import Executor
-from agents.planner import ProcedureSelector, detect_language
-from agents.planner.issues import Issue
 from agents.policy.approval import ApprovalState
 from agents.runtime.inline import InlineRuntime
 from agents.runtime.port import Engine, Runtime
@@ -33,14 +31,13 @@ from agents.ticket import Helpdesk, Ticket, TicketStatus
 from agents.work import Claimed, End, Ended, Superseded, Work
 from billing.outcome import SOURCE_UNAVAILABLE, outcomes
 from billing.transitions import OutcomeState
-from service.attachments import keep_attachments
 from service.database import Database
 from service.deployment import Deployment
-from service.handoff import handoff_note
+from service.handoff import gather_handoff, handoff_note
+from service.opening import Opening, listed
 from service.progress import Moment, Progress
 from service.proving import Proving, step
-from service.related import Again, Duplicate, ForAPerson, Related
-from service.triage import UNDER_WAY, Begin, Exclude, GoOn, Nothing, Reopened, Thanked, look
+from service.triage import UNDER_WAY
 
 _log = structlog.get_logger()
 HANDED_OFF = "handed-off"
@@ -86,9 +83,14 @@ class Desk:
         self._evidence = evidence
         self._clock = clock
         self._progress = progress
-        self._selector = ProcedureSelector(deployment.procedures)
-        terms = dict(deployment.contract.outcomes)
-        self._related = Related(tenant=self._tenant, database=database, helpdesk=helpdesk, terms={**terms})
+        self._opening = Opening(
+            deployment=deployment,
+            database=database,
+            helpdesk=helpdesk,
+            proving=proving,
+            evidence=evidence,
+            clock=clock,
+        )
 
     async def start(self) -> None:
         """Begin working; jobs that an earlier process left unfinished come first."""
@@ -135,12 +137,12 @@ class Desk:
 
     async def _work(self, runtime: Runtime, ticket_id: str) -> None:
         """Whatever the ticket's state calls for now."""
-        opened = await step(runtime, "open", lambda: self._open(ticket_id))
+        opened = await step(runtime, "open", lambda: self._opening.open(ticket_id))
         match opened["do"]:
             case "run":
                 await self._run_all(runtime, ticket_id, opened)
             case "reopened":
-                tasks = [Task.model_validate(one) for one in _list(opened["tasks"])]
+                tasks = [Task.model_validate(one) for one in listed(opened["tasks"])]
                 written_at = datetime.fromisoformat(str(opened["written_at"]))
                 await step(runtime, "reverse", lambda: self._reverse(ticket_id, tasks, written_at))
                 with self._database.transaction() as session:
@@ -154,145 +156,10 @@ class Desk:
             case _:
                 pass
 
-    async def _open(self, ticket_id: str) -> dict[str, JsonValue]:
-        """Freeze the ticket as it is now, and say what is to be done about it."""
-        ticket = await keep_attachments(self._helpdesk, self._evidence, await self._helpdesk.get(ticket_id))
-        frozen = put_json(self._evidence, ticket, label=f"ticket {ticket_id} as the run saw it").sha256
-        with self._database.transaction() as session:
-            tasks = tables.tasks_of_ticket(session, self._tenant, ticket_id)
-            found = {task.id: tables.claim_of(session, self._tenant, f"{task.id}:claim") for task in tasks}
-        claims = {task_id: claim for task_id, claim in found.items() if claim is not None}
-        match look(ticket, tasks, claims, self._selector):
-            case Exclude() as out:
-                self._exclude(ticket, tasks, out)
-            case Begin() as begin:
-                fresh = self._new_tasks(ticket, begin, after=len(tasks))
-                self._keep(fresh)
-                return await self._first_look(ticket, frozen, fresh)
-            case GoOn() as go_on:
-                return await self._go_on_with(ticket, frozen, go_on)
-            case Reopened() as back:
-                reopened: list[JsonValue] = [task.model_dump(mode="json") for task in back.tasks]
-                return {"do": "reopened", "tasks": reopened, "written_at": back.written_at.isoformat()}
-            case Thanked() as thanks:
-                return {"do": "thanked", "written_at": thanks.written_at.isoformat()}
-            case Nothing():
-                pass
-        return {"do": "nothing"}
-
-    def _new_tasks(self, ticket: Ticket, begin: Begin, *, after: int = 0) -> list[Task]:
-        """A task for each issue, not kept yet."""
-        words = "\n".join(ticket.own_words())
-        return [
-            Task(
-                tenant=self._tenant,
-                id=f"{ticket.id}:task-{number}",
-                ticket_id=ticket.id,
-                requester=ticket.requester,
-                language=detect_language(words, among=self._deployment.replies.languages()),
-                procedure=issue.procedure.name if issue.procedure else "",
-                about=issue.words,
-                heard=len(ticket.requester_messages()),
-                opened_at=begin.brought_at,
-                detail="" if issue.procedure else issue.reason,
-                changed_at=self._clock.now(),
-            )
-            for number, issue in enumerate(begin.issues, after + 1)
-        ]
-
-    def _keep(self, tasks: Sequence[Task]) -> None:
-        with self._database.transaction() as session:
-            for task in tasks:
-                tables.save_task(session, task)
-
-    def _exclude(self, ticket: Ticket, tasks: Sequence[Task], out: Exclude) -> None:
-        """Work no more on what is under way; a ticket nobody worked on gets a task that says so."""
-        nobody = Begin(issues=(Issue(procedure=None, words=(), reason=""),), brought_at=ticket.opened_at)
-        for task in [one for one in tasks if one.state in UNDER_WAY] or self._new_tasks(ticket, nobody):
-            changes = {"state": TaskState.EXCLUDED, "reason": out.code, "detail": out.detail}
-            self._keep([task.model_copy(update={**changes, "changed_at": self._clock.now()})])
-
-    async def _first_look(self, ticket: Ticket, frozen: str, tasks: Sequence[Task]) -> dict[str, JsonValue]:
-        """Tasks that nobody has worked on: choose their procedures, with the requester's other tickets in view."""
-        entries: list[JsonValue] = []
-        for task in tasks:
-            procedure = self._deployment.procedure_named(task.procedure)
-            if procedure is None:
-                entries.append(_for_a_person(task, "no_procedure", task.detail))
-                continue
-            match await self._related.to(task, ticket, procedure):
-                case Duplicate(ticket_id=other):
-                    await self._close_duplicate(ticket, tasks, other)
-                    return {"do": "nothing"}
-                case ForAPerson(code=code, reason=reason):
-                    entries.append(_for_a_person(task, code, reason))
-                    continue
-                case Again(outcomes=before, for_a_person=person):
-                    for outcome in before:
-                        self._proving.reverse_elsewhere(outcome, task.opened_at)
-                    if person is not None:
-                        entries.append(_for_a_person(task, person.code, person.reason))
-                        continue
-            entries.append(self._start_run(task, frozen, number=1))
-        return {"do": "run", "entries": entries, "ticket": frozen}
-
-    async def _go_on_with(self, ticket: Ticket, frozen: str, go_on: GoOn) -> dict[str, JsonValue]:
-        """The next job of every task under way."""
-        entries: list[JsonValue] = []
-        fresh: list[Task] = []
-        for task in go_on.tasks:
-            with self._database.transaction() as session:
-                runs = tables.runs_of_task(session, self._tenant, task.id)
-                touched = any(one.changes_record for one in tables.receipts_of_task(session, self._tenant, task.id))
-            if not runs:
-                fresh.append(task)
-            elif go_on.changed is not None and go_on.changed.procedure is not None and not touched:
-                changed = task.model_copy(update={"procedure": go_on.changed.procedure.name})
-                entries.append(self._start_run(changed, frozen, number=len(runs) + 1))
-            elif task.state is TaskState.ANSWERED:
-                entries.append(self._start_run(task, frozen, number=len(runs) + 1))
-            else:
-                run, plan = runs[-1]
-                entries.append(self._save_run(task, run.model_copy(update={"job": run.job + 1}), plan, frozen))
-        if fresh:
-            first = await self._first_look(ticket, frozen, fresh)
-            entries += _list(first.get("entries", []))
-        return {"do": "run", "entries": entries, "ticket": frozen}
-
-    def _start_run(self, task: Task, frozen: str, *, number: int) -> JsonValue:
-        procedure = self._deployment.procedure_named(task.procedure)
-        if procedure is None:
-            return _for_a_person(task, "procedure_changed", f"there is no procedure {task.procedure!r} any more")
-        run = Run(
-            tenant=self._tenant,
-            id=f"{task.id}:run-{number}",
-            task_id=task.id,
-            procedure=procedure.plan.procedure,
-            job=1,
-        )
-        return self._save_run(task, run, procedure.plan.sha256, frozen)
-
-    def _save_run(self, task: Task, run: Run, plan: str, frozen: str) -> JsonValue:
-        run = run.model_copy(update={"ticket_sha256": frozen})
-        task = task.model_copy(update={"state": TaskState.OPEN, "reason": "", "detail": ""})
-        with self._database.transaction() as session:
-            tables.save_run(session, run, plan)
-            tables.save_task(session, task)
-        return {"task": task.model_dump(mode="json"), "run": run.model_dump(mode="json"), "plan": plan}
-
-    async def _close_duplicate(self, ticket: Ticket, tasks: Sequence[Task], other: str) -> None:
-        out = Exclude(
-            code="duplicate", detail=f"the requester sent the same words in ticket {other}, which answers them"
-        )
-        key = f"{ticket.id}:duplicate"
-        await self._helpdesk.note(ticket.id, f"Settle: duplicate of ticket {other}, which goes on.", key=f"{key}:note")
-        await self._helpdesk.set_status(ticket.id, TicketStatus.RESOLVED, key=key)
-        self._exclude(ticket, tasks, out)
-
     async def _run_all(self, runtime: Runtime, ticket_id: str, opened: dict[str, JsonValue]) -> None:
         """Run every task of the job; tell the requester once; then claim, or wait, or give it to a person."""
         ticket = Ticket.model_validate_json(self._evidence.get(str(opened["ticket"])))
-        entries = _list(opened["entries"])
+        entries = listed(opened["entries"])
         ran: list[_Ran] = []
         for entry in entries:
             one = await self._run(runtime, ticket, entry, alone=len(entries) == 1)
@@ -334,7 +201,7 @@ class Desk:
                 await self._helpdesk.set_status(ticket_id, TicketStatus.WAITING, key=f"{run.id}:{run.job}:waiting")
                 self._tell(f"task.{end.state.value}", ticket_id, code=end.code)
             elif isinstance(end, Ended) and end.state is TaskState.HANDED_OFF:
-                await self._helpdesk.note(ticket_id, self._note(one), key=f"{one.task.id}:ahead:{end.code}")
+                await self._helpdesk.note(ticket_id, await self._note(one), key=f"{one.task.id}:ahead:{end.code}")
         return {}
 
     async def _tell_all(self, runtime: Runtime, ticket_id: str, ran: Sequence[_Ran]) -> bool:
@@ -390,11 +257,10 @@ class Desk:
                 task, end = one.task, one.end
                 assert isinstance(end, Ended), "a claim is not handed off"
                 if number == 0 and not told:
-                    text = self._deployment.replies.letter(
-                        [self._written(HANDED_OFF, task)], task.language, requester_name=task.requester.greeting
-                    )
+                    text = self._letter(HANDED_OFF, task)
                     await self._helpdesk.reply(task.ticket_id, text, key=f"{task.id}:handed-off:{end.code}")
-                await self._helpdesk.hand_off(task.ticket_id, self._note(one), key=f"{task.id}:hand-off:{end.code}")
+                note = await self._note(one)
+                await self._helpdesk.hand_off(task.ticket_id, note, key=f"{task.id}:hand-off:{end.code}")
                 self._move(task, TaskState.HANDED_OFF, end.code, end.reason)
                 self._tell("task.handed_off", task.ticket_id, code=end.code)
             return {}
@@ -407,20 +273,31 @@ class Desk:
             tasks = tables.tasks_of_ticket(session, self._tenant, ticket_id)
         if not tasks:  # it failed before it could open one
             ticket = await self._helpdesk.get(ticket_id)
-            nobody = Begin(issues=(Issue(procedure=None, words=(), reason=""),), brought_at=ticket.opened_at)
-            tasks = self._new_tasks(ticket, nobody)
-            self._keep(tasks)
+            tasks = [self._opening.nobodys_task(ticket)]
+            with self._database.transaction() as session:
+                tables.save_task(session, tasks[0])
         under_way = [task for task in tasks if task.state in UNDER_WAY] or tasks[-1:]
         end = _handed_off("internal_error", reason)
         await self._hand_off(runtime, [_Ran(task=task, work=None, end=end) for task in under_way])
 
-    def _note(self, one: _Ran) -> str:
-        assert isinstance(one.end, Ended), "a claim is not handed off"
+    async def _note(self, one: _Ran) -> str:
+        """What the person finds who takes the task over."""
+        task, end = one.task, one.end
+        assert isinstance(end, Ended), "a claim is not handed off"
+        ticket = await self._helpdesk.get(task.ticket_id)
         with self._database.transaction() as session:
-            receipts = tables.receipts_of_task(session, self._tenant, one.task.id)
-            runs = tables.runs_of_task(session, self._tenant, one.task.id)
-        procedure = runs[-1][0].procedure if runs else ""
-        return handoff_note(one.task, procedure=procedure, code=one.end.code, reason=_why(one.end), receipts=receipts)
+            handoff = gather_handoff(session, task, ticket, code=end.code, reason=_why(end))
+            runs = tables.runs_of_task(session, self._tenant, task.id)
+        handoff = replace(handoff, holding_reply=self._letter(HANDED_OFF, task))
+        procedure = self._deployment.procedure(runs[-1][0].procedure, runs[-1][1]) if runs else None
+        if procedure is not None:
+            work = Work(task=task, run=runs[-1][0], plan=procedure.plan, ticket=ticket)
+            handoff = replace(handoff, plan=procedure.plan, next_reply=await self._executor.next_reply(work))
+        return handoff_note(handoff, self._deployment.toolbox)
+
+    def _letter(self, reply: str, task: Task) -> str:
+        bodies = [self._written(reply, task)]
+        return self._deployment.replies.letter(bodies, task.language, requester_name=task.requester.greeting)
 
     def _written(self, reply: str, task: Task) -> str:
         return self._deployment.replies.render(reply, task.language, {}, requester_name=task.requester.greeting)
@@ -493,10 +370,6 @@ class Desk:
         self._progress(Moment(name=name, ticket_id=ticket_id, data=data))
 
 
-def _for_a_person(task: Task, code: str, reason: str) -> JsonValue:
-    return {"task": task.model_dump(mode="json"), "code": code, "reason": reason}
-
-
 def _handed_off(code: str, reason: str) -> Ended:
     return Ended(state=TaskState.HANDED_OFF, code=code, reason=reason, step="")
 
@@ -511,8 +384,3 @@ def _why(end: Ended) -> str:
 
 def _drafts(ran: Sequence[_Ran]) -> list[str]:
     return [one.end.draft for one in ran if isinstance(one.end, Claimed | Ended) and one.end.draft]
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    assert isinstance(value, list), "the desk wrote a list"
-    return value

@@ -40,6 +40,11 @@ STOPS = {
         "The requester wrote again after the ticket was resolved: for them it is not solved.",
         "Read their newest message, and answer it. A charge for it is taken back as the contract says.",
     ),
+    "already_under_way": Stop(
+        "the same in another ticket",
+        "The same requester wrote about the same thing in another ticket, in other words.",
+        "Read both tickets together, and merge them if they are one.",
+    ),
     "not_proven": Stop(
         "the evaluators found no proof",
         "The agent says it is done, and the evaluators did not find that proven on the system of record.",

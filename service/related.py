@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,7 +46,9 @@ class Again:
 class Related:
     """Looks up what else a requester wrote about the subject of a task."""
 
-    def __init__(self, *, tenant: str, database: Database, helpdesk: Helpdesk, terms: dict[str, OutcomeTerms]) -> None:
+    def __init__(
+        self, *, tenant: str, database: Database, helpdesk: Helpdesk, terms: Mapping[str, OutcomeTerms]
+    ) -> None:
         """``terms`` are those of the contract, by outcome type."""
         self._tenant = tenant
         self._database = database
