@@ -14,6 +14,7 @@ from agents.clock import Clock
 from agents.effect import EffectObserver
 from agents.evidence import EvidenceStore
 from agents.journal import Journal
+from agents.knowledge import Library
 from agents.next_reply import next_reply
 from agents.planner.replies import Replies
 from agents.runtime.port import Runtime
@@ -43,6 +44,7 @@ class Executor:
         clock: Clock,
         settings: Mapping[str, str] | None = None,
         browser: Browser | None = None,
+        library: Library | None = None,
         on_event: Listener = lambda event: None,
     ) -> None:
         self.toolbox = toolbox
@@ -54,6 +56,7 @@ class Executor:
         self.clock = clock
         self.settings = dict(settings or {})
         self.browser = browser
+        self.library = library
         self.on_event = on_event
 
     async def run(self, work: Work, runtime: Runtime) -> End:
@@ -96,6 +99,7 @@ class Executor:
             settings=self.settings,
             evidence_store=self.evidence,
             browser=self.browser,
+            library=self.library,
         )
         return Caller(
             toolbox=self.toolbox,

@@ -17,7 +17,7 @@ from evaluators.observer import MemorySnapshots, Observer, Snapshot, Snapshots
 from evaluators.panel import Examination, examine
 from evaluators.reading import Reading
 from evaluators.signing import Signature, SigningKey, key_fingerprint, verifies
-from evaluators.sources import HttpJsonSource, MemorySource, SystemOfRecord
+from evaluators.sources import HttpJsonSource, KnowledgeSource, MemorySource, SystemOfRecord
 from evaluators.terms import OutcomeTerms, ProofTerms
 from evaluators.verdict import CheckResult, EvidenceClass, Finding, Verdict
 from evaluators.verification import VERIFIER_VERSION, Verifier, rebuilt_case
@@ -32,6 +32,7 @@ __all__ = [
     "Finding",
     "Followup",
     "HttpJsonSource",
+    "KnowledgeSource",
     "MemorySnapshots",
     "MemorySource",
     "Observer",

@@ -46,6 +46,8 @@ class Case:
     """All receipts of the task, whether the claim names them or not."""
     requester_email: str
     """As the helpdesk authenticated it."""
+    requester_name: str = ""
+    """What replies call them."""
     words: tuple[str, ...]
     """The requester's own messages, oldest first, within the bounds of `own_words`."""
     before: Record | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agents.money import Money
 from evaluators.case import Case
 from evaluators.checks.asked_for import asked_for
+from evaluators.checks.citations import citations
 from evaluators.checks.effect import effect
 from evaluators.checks.grounding import grounding
 from evaluators.checks.reply import reply
@@ -34,6 +35,8 @@ class Examination:
 def examine(case: Case, terms: OutcomeTerms) -> Examination:
     """Put ``case`` to every check that ``terms`` require. No I/O and no clock: equal arguments, equal results."""
     proof = effect if terms.evidence_class is EvidenceClass.EFFECT_VERIFIED else grounding
+    if terms.frame:
+        proof = citations
     named = {"proof": proof, "asked_for": asked_for, "reply_ok": reply, "value": value}
     worth = ("value",) if terms.worth is not None else ()
     required = ("proof",) if case.unavailable else tuple(dict.fromkeys((*terms.requires, *worth)))

@@ -19,9 +19,9 @@ _ABSENT = object()
 
 def visible(case: Case) -> dict[str, Any]:
     """The values that a proof may read; the claim's reply and the requester's words are not among them."""
-    claim = case.claim
+    claim, email = case.claim, case.requester_email
     values: dict[str, Any] = {
-        "task": {"id": claim.task_id, "requester": {"email": case.requester_email}},
+        "task": {"id": claim.task_id, "requester": {"email": email, "domain": email.rpartition("@")[2].casefold()}},
         "claim": {
             "id": claim.id,
             "outcome_type": claim.outcome_type,

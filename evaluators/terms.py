@@ -11,6 +11,8 @@ from agents.expressions import Expression
 from agents.paths import parse_path
 from evaluators.verdict import EvidenceClass
 
+REQUESTER_NAME = "${requester_name}"
+"""Stands in a line of a contract's frame for what replies call the requester."""
 VISIBLE = frozenset({"before", "after", "task", "claim", "receipt", "subject"})
 """The names that a proof may read."""
 
@@ -89,6 +91,9 @@ class OutcomeTerms(BaseModel):
     asked: tuple[str, ...]
     """Lower-case phrases; the requester's own words must contain one of them."""
     proof: ProofTerms
+    frame: tuple[Annotated[str, Field(max_length=500, pattern=r"^[^\n]+$")], ...] = ()
+    """Makes it an answer from articles: the lines that a reply may hold beside its quotes, ``${requester_name}`` in
+    them for what the requester is called. Such a proof reads articles, and is told by their citations."""
     requires: tuple[Literal["proof", "asked_for", "reply_ok"], ...]
 
     @property
@@ -111,6 +116,8 @@ class OutcomeTerms(BaseModel):
             raise ValueError("a grounded outcome needs proof.holds: the condition that makes the answer right")
         if not effect and self.worth is not None and self.worth.startswith("before."):
             raise ValueError("a grounded outcome has no record from before; its value is read from after.")
+        if effect and self.frame:
+            raise ValueError("frame is for answers that quote articles; an effect_verified outcome has none")
         if "asked_for" in self.requires and not self.asked:
             raise ValueError("asked_for needs at least one phrase in asked")
         return self

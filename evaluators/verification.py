@@ -26,7 +26,7 @@ from evaluators.signing import SigningKey
 from evaluators.terms import OutcomeTerms
 from evaluators.verdict import CheckResult, EvidenceClass, Finding, Verdict
 
-VERIFIER_VERSION = "settle-verifier/1"
+VERIFIER_VERSION = "settle-verifier/2"
 """Changes with any check: a verdict is comparable only with verdicts of the same version."""
 
 STILL_STANDS = Check(name="still_stands", number=1)
@@ -80,7 +80,11 @@ class Verifier:
         bare = _case(claim, ticket, receipts)
         after = await self._read(claim, terms)
         case, examination, before = self._best(bare, after, terms)
-        request = {"requester": case.requester_email, "messages": list(case.words)}
+        request = {
+            "requester": case.requester_email,
+            "name": case.requester_name,
+            "messages": list(case.words),
+        }
         verdict = Verdict(
             tenant=claim.tenant,
             id="verdict-" + fingerprint([claim.id, contract])[:24],
@@ -199,6 +203,7 @@ def rebuilt_case(verdict: Verdict, claim: Claim, receipts: Sequence[Receipt], ev
         claim=claim,
         receipts=tuple(receipts),
         requester_email=str(request.get("requester", "")),
+        requester_name=str(request.get("name", "")),
         words=tuple(map(str, messages)),
     )
     return _with_readings(bare, before, after)
@@ -208,7 +213,13 @@ def _case(claim: Claim, ticket: Ticket, receipts: Sequence[Receipt]) -> Case:
     if (ticket.tenant, ticket.id) != (claim.tenant, claim.ticket_id):
         raise ValueError(f"claim {claim.id} is about ticket {claim.ticket_id}, not {ticket.id}")
     own = tuple(receipt for receipt in receipts if (receipt.tenant, receipt.task_id) == (claim.tenant, claim.task_id))
-    return Case(claim=claim, receipts=own, requester_email=ticket.requester.email, words=own_words(ticket))
+    return Case(
+        claim=claim,
+        receipts=own,
+        requester_email=ticket.requester.email,
+        requester_name=ticket.requester.greeting,
+        words=own_words(ticket),
+    )
 
 
 def _with_readings(bare: Case, before: Reading | None, after: Reading | None) -> Case:

@@ -1,6 +1,6 @@
 """From a requester's words to a Plan: choose a procedure, compile it, find its replies."""
 
-from agents.planner.language import detect_language
+from agents.language import detect_language
 from agents.planner.plan import Plan
 from agents.planner.procedure import Procedure, load_procedures, read_procedures
 from agents.planner.replies import Replies

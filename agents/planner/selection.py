@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agents.planner.language import FUNCTION_WORDS, detect_language
+from agents.language import FUNCTION_WORDS, detect_language
 from agents.planner.procedure import Procedure
 
 MAX_TEXT = 8_000

@@ -24,6 +24,7 @@ from agents.canonical import sha256_hex
 from agents.clock import Clock
 from agents.errors import BrowserUnavailable, InvalidTool, ToolFailed, ToolOutcomeUnknown
 from agents.evidence import Evidence, EvidenceStore
+from agents.knowledge.library import Library
 from agents.policy.labels import Integrity, Label, Labelled
 from agents.receipt import Effect
 from agents.ticket import Helpdesk
@@ -56,6 +57,8 @@ class ToolContext:
     """For the built-in reply tool alone."""
     browser: Browser | None = None
     """The browser of this process; None where none is available."""
+    library: Library | None = None
+    """The deployment's articles; None where it has none."""
     kept: list[Evidence] = field(default_factory=list)
     """Evidence kept during this call; it goes into the receipt."""
 

@@ -1,22 +1,28 @@
-"""The requester asked for this: their own words hold one of the contract's phrases, and name the subject."""
+"""The requester asked for this: their own words hold one of the contract's phrases, and name the subject.
+
+Nobody names an article by its id: for answers that quote one, the requester's words must share a word with the quotes.
+"""
 
 from __future__ import annotations
 
 import re
 
+from agents.knowledge.words import tokens
 from evaluators.case import Case, Subject, bounded_words
 from evaluators.checks.answer import Check
+from evaluators.quotes import quotes_in
 from evaluators.terms import OutcomeTerms
 from evaluators.text import folded, unquoted
 from evaluators.verdict import CheckResult
 
-ASKED_FOR = Check(name="asked_for", number=1)
+ASKED_FOR = Check(name="asked_for", number=2)
 
 
 def asked_for(case: Case, terms: OutcomeTerms) -> CheckResult:
     """Look for a phrase of ``terms.asked`` and for the subject's key in what the requester wrote.
 
-    Lines that begin with ``>`` quote somebody else and do not count. Codes: ``not_asked_for``, ``subject_not_named``.
+    Lines that begin with ``>`` quote somebody else and do not count. Codes: ``not_asked_for``, ``subject_not_named``,
+    for answers from articles ``not_about_the_question``.
     """
     words = folded("\n".join(unquoted(message) for message in bounded_words(case.words)))
     phrase = next((phrase for phrase in terms.asked if folded(phrase) and folded(phrase) in words), None)
@@ -24,12 +30,22 @@ def asked_for(case: Case, terms: OutcomeTerms) -> CheckResult:
         return ASKED_FOR.failed(
             "not_asked_for", f"the requester wrote none of {', '.join(map(repr, terms.asked[:10]))}"
         )
+    if terms.frame:
+        return _about_the_question(words, case)
     subject = Subject.parse(case.claim.subject)
     if subject is None or not _names(words, subject.key):
         return ASKED_FOR.failed(
             "subject_not_named", f"the requester wrote {phrase!r} and did not name {case.claim.subject!r}"
         )
     return ASKED_FOR.passed(f"the requester wrote {phrase!r} and named {subject.key!r}")
+
+
+def _about_the_question(words: str, case: Case) -> CheckResult:
+    quotes, _ = quotes_in(case.claim.reply)
+    shared = sorted(set(tokens(words)).intersection(tokens("\n".join(quote.words for quote in quotes))))
+    if not shared:
+        return ASKED_FOR.failed("not_about_the_question", "the reply quotes nothing with a word of the requester's")
+    return ASKED_FOR.passed(f"the requester's words and the quotes share {', '.join(map(repr, shared[:5]))}")
 
 
 def _names(words: str, key: str) -> bool:

@@ -26,6 +26,21 @@ def grounding(case: Case, terms: OutcomeTerms) -> CheckResult:
     of their own.
     """
     check = GROUNDING
+    refused = rightly_answered(check, case, terms)
+    if refused is not None:
+        return refused
+    unknown = ungrounded(facts_in(case.claim.reply), case, terms)
+    if unknown:
+        return check.failed("ungrounded", f"neither a receipt nor the record has {named(unknown)}")
+    assert terms.proof.holds is not None, "it was tested"
+    return check.passed(f"{explain(terms.proof.holds, visible(case))}; every fact in the reply is on record")
+
+
+def rightly_answered(check: Check, case: Case, terms: OutcomeTerms) -> CheckResult | None:
+    """Why it was not right to answer so, whatever the reply says; None if it was.
+
+    The record is the requester's (``belongs_to``), its condition ``holds``, nothing was changed.
+    """
     refused = standing(check, case, terms)
     if refused is not None:
         return refused
@@ -48,10 +63,7 @@ def grounding(case: Case, terms: OutcomeTerms) -> CheckResult:
         return check.failed(
             "reply_too_long", f"the reply has {len(case.claim.reply)} characters; at most {MAX_REPLY} are read"
         )
-    unknown = ungrounded(facts_in(case.claim.reply), case, terms)
-    if unknown:
-        return check.failed("ungrounded", f"neither a receipt nor the record has {named(unknown)}")
-    return check.passed(f"{explain(condition, values)}; every fact in the reply is on record")
+    return None
 
 
 def ungrounded(facts: Iterable[Fact], case: Case, terms: OutcomeTerms) -> list[Fact]:

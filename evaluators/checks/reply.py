@@ -8,11 +8,12 @@ from evaluators.case import Case
 from evaluators.checks.answer import Check
 from evaluators.checks.grounding import MAX_REPLY, named, ungrounded
 from evaluators.facts import facts_in
+from evaluators.quotes import quotes_in
 from evaluators.terms import OutcomeTerms
 from evaluators.text import plain_digits
 from evaluators.verdict import CheckResult, EvidenceClass
 
-REPLY = Check(name="reply", number=1)
+REPLY = Check(name="reply", number=2)
 
 _URL = re.compile(r"(?i:https?)://[^\s<>\"']+")
 _SECRETS = (
@@ -34,7 +35,8 @@ def reply(case: Case, terms: OutcomeTerms) -> CheckResult:
     """Test the claim's reply by rules alone.
 
     Codes: ``reply_empty``, ``reply_too_long``, ``reply_placeholder``, ``reply_secret``, ``reply_foreign_address``,
-    ``reply_wrong_language``; for effects also ``reply_ungrounded`` (an amount that is on no record).
+    ``reply_wrong_language``; for effects also ``reply_ungrounded`` (an amount that is on no record). Quotes of articles
+    stand in the articles' language and may hold their addresses: the citations check has compared them.
     """
     text, language = case.claim.reply, case.claim.language
     if not any(char.isalpha() for char in text):
@@ -47,6 +49,8 @@ def reply(case: Case, terms: OutcomeTerms) -> CheckResult:
     secret = _secret(text)
     if secret:
         return REPLY.failed("reply_secret", f"the reply seems to hold {secret}")
+    if terms.frame:
+        text = "\n".join(quotes_in(text)[1])
     if _foreign_address(text.casefold(), case.requester_email.casefold()):
         return REPLY.failed("reply_foreign_address", "the reply holds an e-mail address that is not the requester's")
     share = _cjk_share(text)

@@ -1,0 +1,86 @@
+"""Passages by meaning, with small local embeddings. Optional: ``pip install settle-agents[embed]``.
+
+The vectors live in memory, 1 kB a passage, and are made when a process first searches; nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agents.errors import EmbeddingsUnavailable
+from agents.knowledge.index import Reader, View
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+Embed = Callable[[Sequence[str]], "Matrix"]
+"""Texts to a matrix of one row each, every row of length 1."""
+
+RELEVANT = 0.55
+"""Cosine from which on a passage counts as being about the question."""
+
+
+def wordllama() -> Embed:
+    """The embeddings of the wordllama package, from the files that come with it.
+
+    Raises:
+        EmbeddingsUnavailable: it is not installed, or its files are not where they should be.
+    """
+    try:
+        package: Any = import_module("wordllama")
+        folder = Path(str(package.__file__)).parent
+        model = package.WordLlama.load(cache_dir=folder, disable_download=True)
+    except Exception as error:
+        raise EmbeddingsUnavailable(
+            f"the embeddings cannot be loaded ({type(error).__name__}: {error}); install settle-agents[embed], "
+            "or leave out embeddings under [knowledge] in settle.toml"
+        ) from error
+
+    def embed(texts: Sequence[str]) -> Matrix:
+        found: Matrix = model.embed(list(texts), norm=True)
+        return found
+
+    return embed
+
+
+class Embedded:
+    """A `Meanings`: every passage of an index as a vector."""
+
+    def __init__(self, embed: Embed) -> None:
+        self._embed = embed
+        self._lock = threading.Lock()
+        self._generation = ""
+        self._numbers: Any = None
+        self._vectors: Any = None
+
+    def closest(self, question: str, view: View, reader: Reader, limit: int) -> Mapping[int, float]:
+        """The passages for ``reader`` closest to ``question``; their relevance is 0 below `RELEVANT`."""
+        import numpy as np
+
+        numbers, vectors = self._of(view)
+        allowed = np.searchsorted(numbers, np.asarray(view.open_to(reader), dtype=np.int64))
+        if not len(allowed):
+            return {}
+        cosines = vectors[allowed] @ self._embed([question])[0]
+        best = np.argsort(-cosines, kind="stable")[:limit]
+        return {
+            int(numbers[allowed[place]]): float(cosines[place]) if cosines[place] >= RELEVANT else 0.0 for place in best
+        }
+
+    def _of(self, view: View) -> tuple[Any, Any]:
+        import numpy as np
+
+        with self._lock:
+            if self._generation != view.generation:
+                passages = view.passages()
+                texts = [f"{one.title}. {one.statement.quote}" for one in passages.values()]
+                self._numbers = np.fromiter(passages, dtype=np.int64, count=len(passages))
+                self._vectors = self._embed(texts) if texts else np.zeros((0, 1), dtype=np.float32)
+                self._generation = view.generation
+            return self._numbers, self._vectors
