@@ -16,7 +16,7 @@ from agents.errors import ExpressionError, PathError
 from agents.expressions import Expression
 from agents.paths import Template, resolve
 from agents.planner.issues import matches
-from agents.planner.plan import Input, Otherwise, ReplyStep, RequireStep, SelectStep, ToolStep
+from agents.planner.plan import HandOff, Input, Otherwise, ReplyStep, RequireStep, SelectStep, ToolStep
 from agents.planner.replies import Replies
 from agents.policy.grant import Grant, Slot
 from agents.policy.labels import PLAN, UNTRUSTED, Integrity, Label, Labelled, join_all
@@ -190,9 +190,9 @@ class Walk:
             self._hand_off("undetermined", f"nothing to write for {', '.join(empty)} in {step.reply}", step.id)
         await self._reply_with(step.reply, {name: value.data for name, value in values.items()}, step.id)
 
-    async def _otherwise(self, end: Otherwise | None, step: str, why: str) -> None:
-        if end is None:
-            self._hand_off("condition_not_met", why, step)
+    async def _otherwise(self, end: Otherwise | HandOff | None, step: str, why: str) -> None:
+        if not isinstance(end, Otherwise):
+            self._hand_off("condition_not_met" if end is None else end.code, why, step)
         await self._reply_with(end.reply, {}, f"{step}.else")
         if end.outcome is not None:
             raise Stop(self._claimed(end.outcome))
@@ -347,6 +347,7 @@ def _task_values(task: Task, ticket: Ticket) -> Labelled:
             "id": task.id,
             "ticket_id": task.ticket_id,
             "subject": ticket.subject,
+            "words": "\n".join(task.about or ticket.own_words())[:MAX_WORDS],
             "language": task.language,
             "requester": {"email": task.requester.email, "name": task.requester.name},
         },

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _BLOCK = re.compile(r"\n[^\S\n]*\n")
-_CITATION = re.compile(r"\[([A-Za-z0-9_-]{1,64}) v([A-Za-z0-9._-]{1,32})\]")
+_CITATION = re.compile(r"\[([A-Za-z0-9_-]{1,64}) v([A-Za-z0-9._-]{1,32})\]\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +25,9 @@ def quotes_in(reply: str) -> tuple[tuple[Quote, ...], tuple[str, ...]]:
     frame: list[str] = []
     for block in _BLOCK.split(reply.replace("\r\n", "\n").strip()):
         words = block.strip()
-        last = None
-        for last in _CITATION.finditer(words):
-            pass
-        if last is not None and last.end() == len(words):
-            quotes.append(Quote(words=words[: last.start()].strip(), article=last[1], version=last[2]))
+        cited = _CITATION.search(words)
+        if cited is not None:
+            quotes.append(Quote(words=words[: cited.start()].strip(), article=cited[1], version=cited[2]))
         else:
             frame += [line.strip() for line in words.split("\n") if line.strip()]
     return tuple(quotes), tuple(frame)

@@ -26,6 +26,7 @@ from service.desk import Desk
 from service.errors import StateInUse
 from service.helpdesks.embedded import EmbeddedHelpdesk
 from service.journal import SqlJournal, SqlSnapshots
+from service.knowledge import open_library
 from service.processes import Processes
 from service.progress import Moment, Progress, silent
 from service.proving import Proving
@@ -75,6 +76,7 @@ async def running(
         deployment = load_deployment(state.deployment)
         database = Database(state.database_url(deployment.settings.database))
         database.upgrade()
+        library = open_library(deployment, state, database)
         helpdesk = EmbeddedHelpdesk(database, deployment.settings.tenant, clock)
         secrets = state.secrets(deployment.settings)
         evidence = FileEvidenceStore(state.evidence)
@@ -95,6 +97,7 @@ async def running(
                     clock=clock,
                     settings=deployment.tool_settings(secrets, processes.urls),
                     browser=chromium,
+                    library=library,
                     on_event=lambda event: progress(_moment(event)),
                 )
                 engine = _engine(deployment, state)

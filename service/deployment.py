@@ -1,6 +1,6 @@
 """A deployment: the folder that a support team writes, loaded and checked as a whole, and the state beside it.
 
-settle.toml  contracts/  procedures/  replies/NAME.LANG.md  tools/      and its state in .settle/
+settle.toml  contracts/  procedures/  replies/NAME.LANG.md  tools/  knowledge/      and its state in .settle/
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from agents.canonical import fingerprint
 from agents.clock import Clock
 from agents.documents import Source, nearest, read_document
 from agents.errors import InvalidDocument, Problem
+from agents.knowledge import Article, article_files, read_articles
 from agents.planner import Procedure, Replies, read_procedures
-from agents.tools import Toolbox, reply
+from agents.tools import Toolbox, knowledge, reply
 from billing import Contract
 from billing.contract import read_contract
-from evaluators import HttpJsonSource, SigningKey, SystemOfRecord
+from evaluators import HttpJsonSource, KnowledgeSource, SigningKey, SystemOfRecord
 from service.errors import NoDeployment, NoState
-from service.settings import Secrets, Settings, fill_in, read_settings
+from service.settings import KnowledgeSourceSettings, Secrets, Settings, fill_in, read_settings
 
 SETTINGS = "settle.toml"
+KNOWLEDGE = "knowledge"
 STATE = ".settle"
 MARK = "state.json"
 """The file that makes a folder one of Settle's state folders."""
@@ -40,6 +42,8 @@ class Deployment:
     procedures: tuple[Procedure, ...]
     contract_source: Source
     contract: Contract
+    articles: tuple[Article, ...] = ()
+    """What may be quoted to requesters; empty where there is no ``knowledge/`` folder."""
 
     @property
     def contract_sha256(self) -> str:
@@ -67,6 +71,10 @@ class Deployment:
         """The evaluators' own read-only sources."""
         made: dict[str, SystemOfRecord] = {}
         for name, source in self.settings.sources.items():
+            if isinstance(source, KnowledgeSourceSettings):
+                folder, groups = self.folder / source.folder, self.settings.knowledge.audiences
+                made[name] = KnowledgeSource(name=name, folder=folder, groups=groups, clock=clock)
+                continue
             where = f"[sources.{name}]"
             made[name] = HttpJsonSource(
                 name=name,
@@ -104,7 +112,11 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
         raise NoDeployment(f"{folder} has no {SETTINGS}; name a deployment folder with --deployment")
     source, settings, problems = read_settings(folder / SETTINGS)
     modules, unread = _modules(folder, source, problems)
-    toolbox, more = Toolbox.read(modules, builtin=[reply], unread=unread)
+    builtin = [reply, knowledge.search, knowledge.answer] if article_files(folder / KNOWLEDGE) else [reply]
+    toolbox, more = Toolbox.read(modules, builtin=builtin, unread=unread)
+    problems += more
+    audiences = None if settings is None else settings.knowledge.audiences
+    articles, more = read_articles(folder / KNOWLEDGE, audiences=audiences)
     problems += more
     replies, more = Replies.read(folder / "replies")
     problems += more
@@ -125,6 +137,7 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
         procedures=procedures,
         contract_source=contract_source,
         contract=contract,
+        articles=articles,
     )
     return deployment, problems
 

@@ -25,7 +25,7 @@ from service.browser_setup import THREE_WAYS
 from service.deployment import SETTINGS, State, load_deployment, open_state
 from service.errors import ServiceError
 from service.packages import OWN_ENVIRONMENT, foreign_packages
-from service.settings import Settings, read_settings
+from service.settings import HttpSourceSettings, Settings, read_settings
 
 BROWSER_SECONDS = 40
 """How long a browser may take to start and show an empty page."""
@@ -148,8 +148,9 @@ def _secrets(settings: Settings) -> Finding:
 def _texts(settings: Settings) -> Iterator[str]:
     yield from settings.tools.settings.values()
     for source in settings.sources.values():
-        yield source.url
-        yield source.token
+        if isinstance(source, HttpSourceSettings):
+            yield source.url
+            yield source.token
 
 
 def _state(folder: Path, deployment: Path | None, settings: Settings | None) -> Iterator[Finding]:

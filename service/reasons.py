@@ -77,6 +77,12 @@ STOPS = {
         "A rule of the procedure does not hold here, and the procedure does not say what to answer then.",
         "Decide what is right in this case, and answer. The rule stands below.",
     ),
+    "no_source": Stop(
+        "no article answers it",
+        "None of the articles that this requester may read answers the question, so nothing was said.",
+        "Answer it yourself. If the question comes often, write an article about it.",
+    ),
+    "no_library": Stop("there are no articles", "A step looked for articles, and the deployment has none.", _FILE),
     "undetermined": Stop(
         "the procedure could not decide",
         "A rule of the procedure has no clear answer on the data that was found.",

@@ -16,11 +16,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 
 from agents.documents import NOT_UTF_8, Source, load_model, nearest
 from agents.errors import InvalidDocument, Problem
+from agents.knowledge import PUBLIC
 from billing.contract import Duration
+from evaluators.sources.knowledge import ARTICLE
 from service.errors import SettingMissing
 
 _PLACE = re.compile(r"\$\{(secret|process)\.([A-Za-z0-9_]+)(?:\.url)?\}")
@@ -40,9 +42,10 @@ class ToolSettings(_Section):
     settings: dict[str, str] = {}
 
 
-class SourceSettings(_Section):
-    """One read-only system of record of the evaluators, reached with a credential of its own."""
+class HttpSourceSettings(_Section):
+    """A read-only system of record of the evaluators, reached with a credential of its own."""
 
+    kind: Literal["http"] = "http"
     url: str
     token: str
     paths: dict[str, str]
@@ -57,6 +60,51 @@ class SourceSettings(_Section):
             if not path.startswith("/") or path.count("{key}") != 1 or "{" in path.replace("{key}", ""):
                 raise ValueError(f"the path of {kind} is {path!r}; write /, and {{key}} once: /api/{kind}s/{{key}}")
         return paths
+
+
+class KnowledgeSourceSettings(_Section):
+    """Articles as the evaluators read them: the files themselves, never the agent's index."""
+
+    kind: Literal["knowledge"]
+    folder: str = "knowledge"
+    """Below the deployment's folder."""
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Its one kind of record."""
+        return {ARTICLE: self.folder}
+
+
+SourceSettings = Annotated[
+    Annotated[HttpSourceSettings, Tag("http")] | Annotated[KnowledgeSourceSettings, Tag("knowledge")],
+    Discriminator(
+        lambda data: data.get("kind", "http") if isinstance(data, dict) else data.kind,
+        custom_error_type="kind",
+        custom_error_message='kind is "http" or "knowledge"',
+    ),
+]
+"""``kind`` says which, ``http`` where it is left out."""
+
+
+class KnowledgeSettings(_Section):
+    """The articles in ``knowledge/``: what may be quoted to whom."""
+
+    base_language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "en"
+    """Searched too where a requester's own language has no source."""
+    audiences: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")],
+        tuple[Annotated[str, Field(pattern=r"^[^@\s,]*@?[a-z0-9.-]+\.[a-z0-9-]+$")], ...],
+    ] = {}
+    """Group to its mail domains (``partner.example``) and addresses, in lower case; ``public`` is everybody."""
+    embeddings: bool = False
+    """Search by meaning too; needs the extra ``settle-agents[embed]``."""
+
+    @field_validator("audiences")
+    @classmethod
+    def _not_public(cls, audiences: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if PUBLIC in audiences:
+            raise ValueError("public is everybody and has no members; give the group another name")
+        return audiences
 
 
 class ProcessSettings(_Section):
@@ -90,6 +138,7 @@ class Settings(_Section):
     """URL of the app database; empty for SQLite in the state folder. ``SETTLE_DATABASE_URL`` overrides it."""
     tools: ToolSettings
     sources: dict[str, SourceSettings]
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     process: tuple[ProcessSettings, ...] = ()
     secrets: SecretSettings = SecretSettings()
 

@@ -8,7 +8,7 @@
 from agents.knowledge.article import PUBLIC, Article, Groups, Statement, cited, groups_of, readers
 from agents.knowledge.index import Hit, KnowledgeIndex, Passage, PassageIndex
 from agents.knowledge.library import Library
-from agents.knowledge.reading import article_files, load_articles, read_article
+from agents.knowledge.reading import article_files, read_article, read_articles
 
 __all__ = [
     "PUBLIC",
@@ -23,7 +23,7 @@ __all__ = [
     "article_files",
     "cited",
     "groups_of",
-    "load_articles",
     "read_article",
+    "read_articles",
     "readers",
 ]

@@ -70,14 +70,12 @@ class Fields(BaseModel):
         return self
 
 
-def load_articles(folder: Path, *, audiences: Collection[str] | None = None) -> tuple[Article, ...]:
-    """Every article below ``folder``, by id; none if there is no such folder.
+def read_articles(
+    folder: Path, *, audiences: Collection[str] | None = None
+) -> tuple[tuple[Article, ...], list[Problem]]:
+    """Every sound article below ``folder``, by id, and everything wrong with the others; nothing without a folder.
 
-    Args:
-        audiences: the groups that exist beside ``public``; an article for any other is refused. None accepts all.
-
-    Raises:
-        InvalidDocument: everything wrong with any of the files.
+    ``audiences`` are the groups that exist beside ``public``: an article for any other is a problem. None accepts all.
     """
     articles: list[Article] = []
     problems: list[Problem] = []
@@ -102,9 +100,7 @@ def load_articles(folder: Path, *, audiences: Collection[str] | None = None) -> 
         for name, found in sorted(files.items())
         if len(found) > 1
     ]
-    if problems:
-        raise InvalidDocument(problems)
-    return tuple(sorted(articles, key=lambda article: article.id))
+    return tuple(sorted(articles, key=lambda article: article.id)), problems
 
 
 def article_files(folder: Path) -> list[Path]:

@@ -35,6 +35,14 @@ class Otherwise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandOff:
+    """A Run ends with a person when a condition does not hold."""
+
+    code: str
+    """The coded reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolStep:
     """Call a tool with these arguments."""
 
@@ -55,7 +63,7 @@ class SelectStep:
     source: Path
     where: Expression
     """Sees each item as ``it``."""
-    otherwise: Otherwise | None
+    otherwise: Otherwise | HandOff | None
     """When not exactly one item fits; None hands the task off."""
 
 
@@ -65,7 +73,7 @@ class RequireStep:
 
     id: str
     condition: Expression
-    otherwise: Otherwise | None
+    otherwise: Otherwise | HandOff | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +112,7 @@ class Plan:
                     slots.append(Slot(step=step.id, tool=step.tool, args=frozenset(step.args), max_calls=1))
                 case ReplyStep():
                     slots.append(Slot(step=step.id, tool=REPLY_TOOL, args=reply_args, max_calls=1))
-                case SelectStep() | RequireStep() if step.otherwise is not None:
+                case SelectStep() | RequireStep() if isinstance(step.otherwise, Otherwise):
                     slots.append(Slot(step=f"{step.id}.else", tool=REPLY_TOOL, args=reply_args, max_calls=1))
                 case _:
                     pass

@@ -20,7 +20,7 @@ from agents.documents import Source, load_model, nearest, read_document
 from agents.errors import ExpressionError, InvalidDocument, PathError, Problem, ToolFailed
 from agents.expressions import Expression
 from agents.paths import Template, resolve
-from agents.planner.plan import Input, Otherwise, Plan, ReplyStep, RequireStep, SelectStep, Step, ToolStep
+from agents.planner.plan import HandOff, Input, Otherwise, Plan, ReplyStep, RequireStep, SelectStep, Step, ToolStep
 from agents.planner.replies import Replies
 from agents.planner.samples import sample
 from agents.policy.labels import PLAN, Labelled
@@ -60,10 +60,19 @@ class InputDocument(_Document):
 
 
 class OtherwiseDocument(_Document):
-    """An end: a reply, and the outcome it claims, if any."""
+    """An end: a reply and the outcome it claims, if any; or a person, with a coded reason."""
 
-    reply: str
+    reply: str | None = None
     outcome: str | None = None
+    hand_off: Annotated[str, Field(pattern=_NAME)] | None = None
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if (self.reply is None) == (self.hand_off is None):
+            raise ValueError("has either `reply`, or `hand_off` with a reason such as no_source")
+        if self.hand_off is not None and self.outcome is not None:
+            raise ValueError("a handoff claims no outcome; leave `outcome` out")
+        return self
 
 
 class SelectDocument(_Document):
@@ -116,7 +125,8 @@ class Procedure:
     def outcomes(self) -> frozenset[str]:
         """Every outcome type that a run of it may claim."""
         ends = [step.otherwise for step in self.plan.steps if isinstance(step, SelectStep | RequireStep)]
-        return frozenset({self.plan.outcome, *(end.outcome for end in ends if end is not None and end.outcome)})
+        claimed = (end.outcome for end in ends if isinstance(end, Otherwise) and end.outcome)
+        return frozenset({self.plan.outcome, *claimed})
 
 
 def load_procedures(folder: Path, toolbox: Toolbox, replies: Replies) -> tuple[Procedure, ...]:
@@ -326,13 +336,16 @@ class _Compiler:
             when=self._expression(step.when, (*field, "when")),
         )
 
-    def _otherwise(self, step: StepDocument, field: _Field) -> Otherwise | None:
-        if step.otherwise is None:
+    def _otherwise(self, step: StepDocument, field: _Field) -> Otherwise | HandOff | None:
+        end = step.otherwise
+        if end is None:
             return None
-        self._known_reply(step.otherwise.reply, (*field, "else", "reply"), {})
-        if step.otherwise.outcome is not None:
-            self._known_outcome(step.otherwise.outcome, (*field, "else", "outcome"))
-        return Otherwise(reply=step.otherwise.reply, outcome=step.otherwise.outcome)
+        if end.reply is None:
+            return HandOff(code=_sure(end.hand_off))
+        self._known_reply(end.reply, (*field, "else", "reply"), {})
+        if end.outcome is not None:
+            self._known_outcome(end.outcome, (*field, "else", "outcome"))
+        return Otherwise(reply=end.reply, outcome=end.outcome)
 
     def _known_reply(self, name: str, field: _Field, values: Mapping[str, Any]) -> None:
         if name not in self._replies.names():
@@ -396,6 +409,7 @@ TASK_SAMPLE: dict[str, Any] = {
     "id": "task-1",
     "ticket_id": "T-1",
     "subject": "Hello",
+    "words": "Hello, I have a question.",
     "language": "en",
     "requester": {"email": "someone@example.com", "name": "Someone"},
 }

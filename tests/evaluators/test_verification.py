@@ -58,14 +58,14 @@ async def test_an_honest_run_from_snapshot_to_signature() -> None:
     assert verdict.authentic(shop.key.public_key)
     assert verdict.id == "verdict-" + fingerprint(["claim-1", "acme-2026@2"])[:24]
     assert verdict.claim_sha256 == fingerprint(claim())
-    assert (verdict.contract, verdict.verifier_version) == ("acme-2026@2", "settle-verifier/1")
+    assert (verdict.contract, verdict.verifier_version) == ("acme-2026@2", "settle-verifier/2")
     assert verdict.decided_at == NOW + timedelta(minutes=5)
     stored = [
         json.loads(shop.evidence.get(each.sha256)) for each in (verdict.before, verdict.after, verdict.request) if each
     ]
     assert stored[0]["record"] == order(age_days=21)
     assert (stored[1]["record"], stored[1]["read_at"]) == (refunded(age_days=21), "2026-07-01T12:05:00+00:00")
-    assert stored[2] == {"requester": ANNA, "messages": ["Broken mug", ASKED]}
+    assert stored[2] == {"requester": ANNA, "name": "anna", "messages": ["Broken mug", ASKED]}
 
 
 async def test_doing_nothing_is_not_paid() -> None:
