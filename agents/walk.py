@@ -15,7 +15,7 @@ from agents.claim import Claim
 from agents.errors import ExpressionError, PathError
 from agents.expressions import Expression
 from agents.paths import Template, resolve
-from agents.planner.issues import matches
+from agents.planner.issues import MAX_WORDS, matches
 from agents.planner.plan import HandOff, Input, Otherwise, ReplyStep, RequireStep, SelectStep, ToolStep
 from agents.planner.replies import Replies
 from agents.policy.grant import Grant, Slot

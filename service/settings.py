@@ -195,8 +195,9 @@ def _filled(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for name, text in settings.tools.settings.items():
         yield ("tools", "settings", name), text
     for name, source in settings.sources.items():
-        yield ("sources", name, "url"), source.url
-        yield ("sources", name, "token"), source.token
+        if isinstance(source, HttpSourceSettings):
+            yield ("sources", name, "url"), source.url
+            yield ("sources", name, "token"), source.token
 
 
 class Secrets:
