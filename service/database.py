@@ -1,7 +1,7 @@
 """The app database: one engine, short transactions, migrations.
 
 SQLite by default: write-ahead log, synchronous=FULL, every transaction begins as a writer, so two of them never
-deadlock half-way. Postgres when the URL says so.
+deadlock half-way; those that only read (`reading`) hold up nobody. Postgres when the URL says so.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def _pragmas(connection: Any) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads = connection.get_execution_options().get("postgresql_readonly", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 class Database:
@@ -83,6 +84,15 @@ class Database:
     def transaction(self) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One view of everything as it stands now; others go on writing meanwhile. Nothing is written here."""
+        options: dict[str, Any] = {"postgresql_readonly": True}
+        if self.engine.dialect.name != "sqlite":  # there, what a transaction sees stays as it is
+            options["isolation_level"] = "REPEATABLE READ"
+        with Session(self.engine.execution_options(**options)) as session:
             yield session
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from service.database import Database
 from service.deployment import Deployment
 from service.proving import Proving
 from service.related import Again, Duplicate, ForAPerson, Related
+from service.satisfaction import keep_rating
 from service.triage import UNDER_WAY, Begin, Exclude, GoOn, Nothing, Reopened, Thanked, look
 
 
@@ -51,6 +52,7 @@ class Opening:
         ticket = await keep_attachments(self._helpdesk, self._evidence, await self._helpdesk.get(ticket_id))
         frozen = put_json(self._evidence, ticket, label=f"ticket {ticket_id} as the run saw it").sha256
         with self._database.transaction() as session:
+            keep_rating(session, ticket, now=self._clock.now())
             tasks = tables.tasks_of_ticket(session, self._tenant, ticket_id)
             found = {task.id: tables.claim_of(session, self._tenant, f"{task.id}:claim") for task in tasks}
         claims = {task_id: claim for task_id, claim in found.items() if claim is not None}

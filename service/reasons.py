@@ -166,6 +166,11 @@ STOPS = {
         "This step was already made with other values, and the two do not agree.",
         f"{_LOOK} Compare it with what the requester wants now.",
     ),
+    "cannot_rehearse": Stop(
+        "a rehearsal cannot go on",
+        "This was a rehearsal, and nobody says what a tool would answer whose effect is only made up.",
+        "Give the tool a function that makes up its answer: @tool(..., rehearse=function).",
+    ),
     "browser_unavailable": Stop(
         "no browser on this machine",
         "A step needs a browser, and none could be started on Settle's machine.",

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,6 +25,8 @@ RESULT = 320
 LETTER = 6_000
 """Characters of a message."""
 
+LANGUAGES = {"de": "German", "en": "English", "es": "Spanish", "fr": "French", "zh": "Chinese"}
+"""Names of languages by their code."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ODD = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -85,8 +87,24 @@ def minute(at: datetime) -> str:
 
 def day(at: datetime) -> str:
     """``23 Nov 2026``, in UTC."""
-    at = at.astimezone(UTC)
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+    return date_text(at.astimezone(UTC).date())
+
+
+def date_text(of: date) -> str:
+    """``23 Nov 2026``"""
+    return f"{of.day} {_MONTHS[of.month - 1]} {of.year}"
+
+
+def lasted(seconds: int | None) -> str:
+    """``45 s``, ``12 min``, ``3 h 05 min``, ``2 d 4 h``; a dash for None."""
+    if seconds is None:
+        return "–"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if days:
+        return f"{days} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60:02} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"
 
 
 def took(start: datetime, end: datetime | None) -> str:

@@ -22,6 +22,7 @@ COMMANDS = {
     "contract": ("contract:app", "Show the contract, or sign it."),
     "invoice": ("invoice:app", "List invoices and credit notes, show one, or close the periods that are over."),
     "verify-invoice": ("verify_invoice:app", "Check an invoice's bundle, offline."),
+    "report": ("report:app", "Report week by week: what was resolved, proven, handed off, charged."),
     "doctor": ("doctor:app", "Find out what is missing on this machine, and how to get it."),
     "demo": ("demo:demo_app", "Do the main job on the retail example: 31 tickets, a real back office, one invoice."),
 }

@@ -74,12 +74,12 @@ def figures(
     paid = sum(one.state in (OutcomeState.SETTLED, OutcomeState.INVOICED) for one in outcomes)
     totals = sorted(charged.items()) or [(currency, 0)]
     total, unit = _split(amount(totals[0][1], totals[0][0])) if len(totals) == 1 else (str(len(totals)), "currencies")
-    note = f"for {_many(paid, 'outcome')}" if len(totals) == 1 else " + ".join(amount(m, c) for c, m in totals)
+    note = f"for {many(paid, 'outcome')}" if len(totals) == 1 else " + ".join(amount(m, c) for c, m in totals)
     each, each_unit = _average(totals[0][1], totals[0][0], proven) if len(totals) == 1 else ("–", "")
     given_up = sum(one.price.minor for one in back if one.price is not None and one.price.currency == currency)
     return (
-        Figure(name="Tickets", value=str(len(lines)), unit="", note=f"in {_many(languages, 'language')}"),
-        Figure(name="Proven outcomes", value=str(proven), unit="", note=f"of {_many(len(outcomes), 'claim')}"),
+        Figure(name="Tickets", value=str(len(lines)), unit="", note=f"in {many(languages, 'language')}"),
+        Figure(name="Proven outcomes", value=str(proven), unit="", note=f"of {many(len(outcomes), 'claim')}"),
         Figure(name="Charged", value=total, unit=unit, note=note),
         Figure(
             name="Reversed or void",
@@ -145,16 +145,23 @@ def flow(lines: Sequence[TicketLine], outcomes: Sequence[Outcome]) -> tuple[Stag
             [Exit(count=credited, name="reversed by credit note", tone="back")],
         ),
     )
+    return drawn(stages, kept=stages[-1][1] - credited)
+
+
+def drawn(stages: Sequence[tuple[str, int, str, Sequence[Exit]]], *, kept: int) -> tuple[Stage, ...]:
+    """The stages as they are drawn: (name, count, what it means, exits) each; ``kept`` stay after the last."""
     most = max(1, *(stage[1] for stage in stages))
-    heights = [_height(stage[1], most) for stage in stages] + [_height(stages[-1][1] - credited, most)]
+    heights = [_height(stage[1], most) for stage in stages] + [_height(kept, most)]
+    width = WIDTH // len(stages)
     return tuple(
-        _stage(n, name, number, means, exits, heights[n], min(heights[n], heights[n + 1]))
+        _stage(n * width, width, name, number, means, exits, heights[n], min(heights[n], heights[n + 1]))
         for n, (name, number, means, exits) in enumerate(stages)
     )
 
 
-def _stage(n: int, name: str, count: int, means: str, exits: Sequence[Exit], height: int, kept: int) -> Stage:
-    left, width = n * WIDTH // 5, WIDTH // 5
+def _stage(
+    left: int, width: int, name: str, count: int, means: str, exits: Sequence[Exit], height: int, kept: int
+) -> Stage:
     start, end = left + 10, left + width
     turn, down = start + 60, HEIGHT + FALL
     leaving = ""
@@ -199,5 +206,6 @@ def _split(text: str) -> tuple[str, str]:
     return number, unit
 
 
-def _many(count: int, name: str) -> str:
-    return f"{count} {name}{'' if count == 1 else 's'}"
+def many(count: int, name: str) -> str:
+    """``1 ticket``, ``2 tickets``"""
+    return f"{count:,} {name}{'' if count == 1 else 's'}"

@@ -21,12 +21,11 @@ from evaluators.tables import verdict_of_claim
 from service.reasons import words
 from service.report.pictures import Picture, Pictures
 from service.report.proof import CheckView, VerdictView, check_view, verdict_view
-from service.shown import LETTER, LINE, PARAGRAPH, RESULT, Shown, amount, shown, took, value, when
+from service.shown import LANGUAGES, LETTER, LINE, PARAGRAPH, RESULT, Shown, amount, shown, took, value, when
 from service.summary import OutcomeLine, TicketLine
 
 MAX_STEPS = 200
 """Steps of one ticket that are listed."""
-_LANGUAGES = {"de": "German", "en": "English", "es": "Spanish", "fr": "French", "zh": "Chinese"}
 _EFFECTS = {Effect.READ: "read", Effect.WRITE: "change", Effect.IRREVERSIBLE: "irreversible change"}
 _ENDS = {"handed_off": "handed to a person", "excluded": "not worked on", "answered": "answered", "open": "under way"}
 _TONES = {
@@ -153,7 +152,7 @@ def ticket_view(
         anchor=anchor,
         subject=shown(ticket.subject),
         requester=shown(f"{ticket.requester.name} <{ticket.requester.email}>".strip()),
-        language=_LANGUAGES.get(line.language, line.language),
+        language=LANGUAGES.get(line.language, line.language),
         tags=tuple(shown(tag, 40) for tag in ticket.tags),
         opened_at=when(ticket.opened_at),
         happened=shown(line.happened, 240),
