@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
 
 from agents.planner.plan import Input
@@ -59,6 +60,8 @@ def issues(selector: ProcedureSelector, messages: Sequence[str]) -> tuple[Issue,
     """The issues in ``messages`` (the requester's own words, oldest first): at least one."""
     whole = selector.select("\n".join(messages))
     groups = _without_noise(_groups(selector, messages))
+    for group in groups:
+        group.values = reduce(_joined, (_values(group.procedure, words) for words in group.words))
     unsure = whole.procedure is None
     if len(groups) < 2 or not all(_apart(one, other, unsure=unsure) for one, other in combinations(groups, 2)):
         return (Issue(procedure=whole.procedure, words=(), reason=whole.reason),)
@@ -107,7 +110,7 @@ def _groups(selector: ProcedureSelector, messages: Sequence[str]) -> list[_Group
     for part in parts:
         chosen = selector.select(part)
         if chosen.procedure is None or chosen.procedure.triggers.otherwise:
-            (groups[-1].words if groups else ahead).append(part)
+            (_home(groups, part).words if groups else ahead).append(part)
             continue
         values = _values(chosen.procedure, part)
         same = (one for one in groups if one.procedure is chosen.procedure and not _differ(one.values, values))
@@ -116,10 +119,15 @@ def _groups(selector: ProcedureSelector, messages: Sequence[str]) -> list[_Group
             group = _Group(procedure=chosen.procedure, reason=chosen.reason, values={}, words=ahead)
             ahead = []
             groups.append(group)
-        for name, found in values.items():
-            group.values[name] = group.values.get(name, frozenset()) | found
+        group.values = _joined(group.values, values)
         group.words.append(part)
     return groups
+
+
+def _home(groups: list[_Group], part: str) -> _Group:
+    """The group of a sentence that calls for nothing by itself: one whose record it names, else the newest."""
+    same = (one for one in groups if _meet(one.values, _values(one.procedure, part)))
+    return next(same, groups[-1])
 
 
 def _without_noise(groups: list[_Group]) -> list[_Group]:
@@ -142,6 +150,15 @@ def _apart(one: _Group, other: _Group, *, unsure: bool) -> bool:
     """True if the two are surely about different things; ``unsure`` if the whole ticket fits no one procedure."""
     shared = _inputs(one.procedure) & _inputs(other.procedure)
     return _differ(one.values, other.values) or (unsure and not shared)
+
+
+def _joined(one: Values, other: Values) -> Values:
+    return {name: one.get(name, frozenset()) | other.get(name, frozenset()) for name in one.keys() | other.keys()}
+
+
+def _meet(one: Values, other: Values) -> bool:
+    """True if both name the same value of an input."""
+    return any(one[name] & other[name] for name in one.keys() & other.keys())
 
 
 def _differ(one: Values, other: Values) -> bool:

@@ -14,6 +14,7 @@ from billing import verify_bundle
 from service.database import Database
 from service.summary import outcome_lines
 
+ROOT = Path(__file__).parents[2]
 SLICE = ("T-1007", "T-1002", "T-1009", "T-1013")
 """One refund in the browser, reopened after it settled; a question answered; a correct refusal; one for a person."""
 
@@ -39,6 +40,14 @@ def play(folder: Path, moment: str = "-", number: int = 0, *, browser: bool = Tr
     done = subprocess.run(
         command if browser else [*command, "--no-browser"], capture_output=True, text=True, timeout=120, check=False
     )
+    assert done.returncode in (0, -9), done.stderr
+    return done.returncode, [line.split()[0] for line in done.stdout.splitlines()]
+
+
+def play_two_issues(folder: Path, moment: str = "-", number: int = 0) -> tuple[int, list[str]]:
+    """As `play`, with one ticket that holds two issues."""
+    command = [sys.executable, "-m", "tests.end_to_end.two_issues", str(folder), moment, str(number)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert done.returncode in (0, -9), done.stderr
     return done.returncode, [line.split()[0] for line in done.stdout.splitlines()]
 
