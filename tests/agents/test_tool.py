@@ -151,16 +151,12 @@ async def hang(ctx: ToolContext) -> Answer:
 
 
 async def hang_and_ignore(ctx: ToolContext) -> Answer:
-    while True:
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            if len(STUBBORN) > 3:
-                raise
-            STUBBORN.append(1)
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        await asyncio.Event().wait()  # it goes on, until the loop itself ends
 
 
-STUBBORN: list[int] = []
 RELEASE = threading.Event()
 
 
