@@ -155,6 +155,7 @@ async def hang_and_ignore(ctx: ToolContext) -> Answer:
         await asyncio.Event().wait()
     except asyncio.CancelledError:
         await asyncio.Event().wait()  # it goes on, until the loop itself ends
+    raise NotImplementedError
 
 
 RELEASE = threading.Event()
