@@ -19,8 +19,17 @@ def clean(text: str) -> str:
     r"""``text`` with ``\n`` as its only line end, without control characters but ``\n`` and ``\t``, and with U+FFFD for
     lone surrogates.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
+    return _SURROGATE.sub("\ufffd", without_controls(text))
+
+
+def without_controls(text: str) -> str:
+    r"""``text`` with ``\n`` as its only line end, without control characters but ``\n`` and ``\t``."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def unreadable(text: str) -> bool:
+    """True if there are lone surrogates in ``text``: bytes that were no letters, or half of a pair."""
+    return not text.isascii() and _SURROGATE.search(text) is not None
 
 
 def one_line(text: str) -> str:
