@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from agents.errors import AttachmentMissing
 from agents.evidence import EvidenceStore
 from agents.ticket import Attachment, Helpdesk, Ticket
@@ -17,8 +19,23 @@ _BEGINNINGS = {
     "application/pdf": (b"%PDF-",),
 }
 """How the bytes of a type begin; a file that says it is one and begins otherwise is refused."""
-_TEXT = frozenset({"text/plain", "text/csv", "application/json"})
+_PLAIN = "text/plain"
+_TEXT = frozenset({_PLAIN, "text/csv", "application/json"})
+_MARKUP = re.compile(r"\ufeff?\s*(<|#!|%!PS)")
+"""How pages, drawings with scripts in them, and programs begin, which are text too."""
 KEPT_TYPES = frozenset({*_BEGINNINGS, "image/webp", *_TEXT})
+
+
+def media_type_of(data: bytes) -> str:
+    """The type of a file by its bytes, whatever its name says; empty for one that is not kept."""
+    known = next((kind for kind in sorted(KEPT_TYPES - _TEXT) if _is(kind, data)), "")
+    if known:
+        return known
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
+    return "" if "\0" in text or _MARKUP.match(text) else _PLAIN
 
 
 async def keep_attachments(helpdesk: Helpdesk, evidence: EvidenceStore, ticket: Ticket) -> Ticket:

@@ -1,4 +1,4 @@
-"""Which encoding a text file is in, told by its bytes: UTF-8 and UTF-16 for certain, GB18030 and Windows-1252 by guess."""
+"""Which encoding a text file is in, told by its bytes: UTF-8 and UTF-16 surely, GB18030 and Windows-1252 by guess."""
 
 from __future__ import annotations
 

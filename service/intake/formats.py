@@ -1,28 +1,25 @@
-"""Plain text, JSON, JSON lines and CSV as rows."""
+"""Plain text, JSON and JSON lines as rows."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 from service.errors import BadTicketFile
+from service.intake.attachments import from_json as attachments_from_json
 from service.intake.cleaning import clean
-from service.intake.rows import Past, Row, RowProblem, Rows
+from service.intake.lines import MAX_LINE_CHARS
+from service.intake.rows import PAST, Row, RowProblem, Rows, past
+from service.intake.tables import COLUMNS
 
 FIRST_LINE_CHARS = 120
 """Of a plain text file's first line, as much becomes the subject."""
-_EMAIL = ("email", "requester_email")
-_NAME = ("name", "requester_name")
-_TEXT = ("text", "message", "body")
-_PAST = ("expected_outcome", "expected_subject", "procedure")
-"""What people did; several outcomes with a semicolon between them."""
-_COLUMNS = {"id", "subject", "tags", *_EMAIL, *_NAME, *_TEXT}
-_MAX_FIELD = 64 * 1024 * 1024
+_LISTS = ("tickets", "conversations", "results", "data")
+"""Fields under which an export that is one object has its tickets."""
+_GAP = re.compile(r"[ \t\n\r]*")
+_DECODER = json.JSONDecoder(strict=False)
 
 
 def text_row(text: str, requester: str) -> Rows:
@@ -35,27 +32,34 @@ def text_row(text: str, requester: str) -> Rows:
 
 
 def json_rows(path: str, text: str) -> Rows:
-    """A JSON object is one ticket, a JSON list is many."""
+    """A JSON list is many tickets, an object is one or has a list of them; of a list cut off, what is whole."""
+    text = text.removeprefix("\ufeff")
+    at = _GAP.match(text).end()  # type: ignore[union-attr]  # it matches anything
+    if text[at : at + 1] == "[":
+        yield from _items(path, text, at + 1)
+        return
     try:
-        data = json.loads(text)
+        data = json.loads(text, strict=False)
     except RecursionError:
         raise BadTicketFile(path, "is nested too deeply to be tickets") from None
     except ValueError as error:
         hint = "; one object a line is JSON lines, name the file .jsonl" if "Extra data" in str(error) else ""
         raise BadTicketFile(path, f"is not JSON: {error}{hint}") from None
-    for number, item in enumerate(data if isinstance(data, list) else [data], 1):
+    for number, item in enumerate(_listed(data), 1):
         yield _from_json(number, item)
 
 
-def json_lines(data: bytes) -> Rows:
+def json_lines(lines: Iterator[str]) -> Rows:
     """One JSON object a line; empty lines are passed over."""
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if not line.strip():
+    for number, line in enumerate(lines, 1):
+        text = line.removeprefix("\ufeff") if number == 1 else line
+        if not text.strip():
+            continue
+        if len(text) >= MAX_LINE_CHARS:
+            yield RowProblem(row=number, message=f"is longer than {MAX_LINE_CHARS:,} characters; left out")
             continue
         try:
-            item = json.loads(line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            yield RowProblem(row=number, message=f"is not UTF-8 (byte {error.start} of the line); JSON has to be")
+            item = json.loads(text, strict=False)
         except RecursionError:
             yield RowProblem(row=number, message="is nested too deeply to be a ticket")
         except ValueError as error:
@@ -64,91 +68,42 @@ def json_lines(data: bytes) -> Rows:
             yield _from_json(number, item)
 
 
-def csv_rows(path: str, text: str) -> Rows:
-    """A table with a header row; commas, semicolons or tabs between the columns."""
-    text = clean(text)
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    with _large_fields():
-        rows = _csv_rows(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True))
-        number, header = next(rows, (1, None))
-        if not isinstance(header, list):
-            raise BadTicketFile(path, f"has no header row: {header or 'it is empty'}")
-        columns = [re.sub(r"[\s-]+", "_", name.strip().lower()) for name in header]
-        _check_header(path, columns)
-        for number, fields in rows:
-            if isinstance(fields, str):
-                yield RowProblem(row=number, message=fields)
-            elif not any(field.strip() for field in fields):
-                continue
-            elif len(fields) != len(columns):
-                message = (
-                    f"has {len(fields)} fields, the header has {len(columns)}; quote fields that hold {delimiter!r}"
-                )
-                yield RowProblem(row=number, message=message)
-            else:
-                yield _from_columns(number, dict(zip(columns, fields, strict=True)))
-
-
-def looks_like_csv(first_line: str) -> bool:
-    """True if a line could be the header of a table of tickets."""
-    names = {name.strip().strip('"').lower() for name in re.split(r"[,;\t]", first_line)}
-    return len(names & _COLUMNS) > 1 and bool(names & set(_EMAIL))
-
-
-def _csv_rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str] | str]]:
-    """Each row's number and its fields, or what is wrong with it."""
+def _items(path: str, text: str, at: int) -> Rows:
+    """The items of a JSON list whose first one may begin at ``at``."""
     number = 0
     while True:
+        at = _GAP.match(text, at).end()  # type: ignore[union-attr]
+        if text[at : at + 1] == "]" and number == 0:
+            break
         number += 1
+        wrong = ""
         try:
-            yield number, next(reader)
-        except StopIteration:
+            item, at = _DECODER.raw_decode(text, at)
+        except RecursionError:
+            wrong = "is nested too deeply to be a ticket"
+        except ValueError as error:
+            wrong = f"is not JSON, or the file is cut off here: {error}"
+        if wrong and number == 1:
+            raise BadTicketFile(path, f"its first item {wrong}")
+        if wrong:
+            yield RowProblem(row=number, message=f"{wrong}; nothing after it can be read")
             return
-        except csv.Error as error:
-            if "end of data" in str(error):
-                yield number, "a quotation mark is opened here and never closed; nothing after it can be read"
-            else:
-                yield number, f"is not CSV: {error}; double the quotation marks inside quoted fields"
+        yield _from_json(number, item)
+        at = _GAP.match(text, at).end()  # type: ignore[union-attr]
+        if text[at : at + 1] != ",":
+            break
+        at += 1
+    if text[at : at + 1] != "]" or text[at + 1 :].strip():
+        found = "the file is cut off" if not text[at:].strip() else "something else than the next item follows"
+        yield RowProblem(row=number + 1, message=f"{found} after row {number}; nothing there can be read")
 
 
-@contextmanager
-def _large_fields() -> Iterator[None]:
-    """Fields may be as long as the file; the limit of 128 KB belongs to the whole process and is put back."""
-    before = csv.field_size_limit(_MAX_FIELD)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def _check_header(path: str, columns: list[str]) -> None:
-    known = [name for name in columns if name in _COLUMNS]
-    twice = sorted({name for name in known if known.count(name) > 1})
-    if twice:
-        raise BadTicketFile(path, f"has the column {twice[0]} twice")
-    if not set(columns) & set(_EMAIL):
-        shown = ", ".join(columns)[:200]
-        raise BadTicketFile(path, f"has no column email; its header is: {shown}. It may have: {_may_have()}")
-    if not set(columns) & {"subject", *_TEXT}:
-        raise BadTicketFile(path, f"has no column with the requester's words. It may have: {_may_have()}")
-
-
-def _may_have() -> str:
-    return "id, email (or requester_email), name, subject, text (or message, body), tags"
-
-
-def _from_columns(number: int, fields: Mapping[str, str]) -> Row:
-    return Row(
-        number=number,
-        id=fields.get("id", "").strip(),
-        email=_first(fields, _EMAIL) or "",
-        name=_first(fields, _NAME) or "",
-        subject=fields.get("subject", ""),
-        messages=(_first(fields, _TEXT) or "",),
-        tags=tuple(re.split(r"[,;]", fields.get("tags", ""))),
-        past=_past({name: fields.get(name, "") for name in _PAST}),
-    )
+def _listed(data: Any) -> list[Any]:
+    if isinstance(data, dict) and not any(name in data for name in (*COLUMNS["email"], "requester", "messages")):
+        for name in _LISTS:
+            if isinstance(data.get(name), list):
+                return list(data[name])
+    return [data]
 
 
 def _from_json(number: int, item: Any) -> Row | RowProblem:
@@ -169,54 +124,48 @@ def _row(number: int, item: Any) -> Row:
     if requester is not None and not isinstance(requester, dict):
         raise _Wrong(f"requester is {_kind(requester)}, not an object with email and name")
     who: dict[str, Any] = requester if requester is not None else item
-    given = item.get("id")
-    if isinstance(given, int) and not isinstance(given, bool):
-        given = str(given)
     messages = item.get("messages")
     if messages is None:
-        messages = [_text(item, _TEXT)]
+        messages = [_text(item, COLUMNS["text"])]
     if not isinstance(messages, list) or not all(isinstance(message, str) for message in messages):
         raise _Wrong("messages is not a list of texts")
     tags = item.get("tags")
     if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
         raise _Wrong("tags is not a list of texts")
+    attachments, notes = attachments_from_json(item.get("attachments"))
     return Row(
         number=number,
-        id=_text({"id": given}, ("id",)).strip(),
-        email=_text(who, _EMAIL),
-        name=_text(who, _NAME),
-        subject=_text(item, ("subject",)),
+        id=_text(_with_numbers_as_text(item, COLUMNS["id"]), COLUMNS["id"]).strip(),
+        email=_text(who, COLUMNS["email"]),
+        name=_text(who, tuple(name for name in COLUMNS["name"] if name != "requester")),
+        subject=_text(item, COLUMNS["subject"]),
         messages=tuple(messages),
         tags=tuple(tags or ()),
-        past=_past({name: _listed(item, name) for name in _PAST}),
+        attachments=attachments,
+        notes=notes,
+        past=past({name: _joined(item, name) for name in PAST}),
     )
 
 
-def _listed(item: Mapping[str, Any], name: str) -> str:
+def _joined(item: Mapping[str, Any], name: str) -> str:
     """Whatever stands there, as the text that a table would have; what makes no sense is found out by who uses it."""
     value = item.get(name)
     parts = value if isinstance(value, list) else [value]
     return ";".join(str(part) for part in parts if part is not None)
 
 
-def _past(fields: Mapping[str, str]) -> Past:
-    outcomes, subjects = ([part.strip() for part in fields[name].split(";")] for name in _PAST[:2])
-    return Past(
-        outcomes=tuple(part for part in outcomes if part),
-        subjects=tuple(part for part in subjects if part),
-        procedure=fields["procedure"].strip(),
-    )
+def _with_numbers_as_text(item: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    given = {name: item.get(name) for name in names}
+    return {name: str(value) if type(value) is int else value for name, value in given.items()}
 
 
 def _text(item: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    value = _first(item, names)
-    if value is not None and not isinstance(value, str):
-        raise _Wrong(f"{' or '.join(name for name in names if name in item)} is {_kind(value)}, not a text")
-    return value or ""
-
-
-def _first(item: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((item[name] for name in names if item.get(name) is not None), None)
+    name = next((name for name in names if item.get(name) is not None), None)
+    if name is None:
+        return ""
+    if not isinstance(item[name], str):
+        raise _Wrong(f"{name} is {_kind(item[name])}, not a text")
+    return str(item[name])
 
 
 def _kind(value: Any) -> str:

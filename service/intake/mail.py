@@ -1,7 +1,8 @@
 """Mail as rows: one mail, or a mailbox whose threads become tickets.
 
 Answers (In-Reply-To, References) by the one who began a thread are further messages of the same ticket. Mail that a
-machine sent, and mail in a thread by anybody else, is left out and listed.
+machine sent, and mail in a thread by anybody else, is left out and listed. A mailbox is read twice, for its threads and
+then for their words and attachments, so that only one thread at a time is held in memory.
 """
 
 from __future__ import annotations
@@ -10,18 +11,25 @@ import email
 import email.policy
 import mailbox
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from email.errors import CloseBoundaryNotFoundDefect
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import mktime_tz, parsedate_tz
+from functools import partial
 from pathlib import Path
 
+from agents.canonical import sha256_hex
 from service.errors import BadTicketFile
+from service.intake.attachments import checked
 from service.intake.cleaning import email_address
 from service.intake.html import words_of
 from service.intake.rows import Row, RowProblem, Rows
 
+MAX_PARENTS = 20
+"""Of the mails that a mail says it answers, so many are looked for."""
+MAX_DEPTH = 20
 MAX_HEADER_CHARS = 4_000
 """A longer From or Subject is not one that a person wrote."""
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,500})>")
@@ -40,40 +48,47 @@ class _Mail:
     sender: str
     name: str
     subject: str
-    text: str
+    digest: str
+    """Of its text."""
     automatic: bool
+    body: Callable[[], _Body]
+    """Reads it once more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    text: str
+    files: tuple[tuple[str, bytes], ...]
+    """Its attachments: the name as sent, the bytes."""
+    cut: bool
+    """True if it ends before its last part does."""
 
 
 def mailbox_rows(path: Path) -> Rows:
     """Every thread of an mbox file is a ticket."""
-    mails: list[_Mail] = []
-    for number, data in enumerate(_mails_in(path), 1):
-        mail = _read(number, data)
-        if isinstance(mail, RowProblem):
-            yield mail
-        else:
-            mails.append(mail)
-    yield from _rows(mails)
-
-
-def mail_rows(data: bytes) -> Rows:
-    """One mail is one ticket."""
-    mail = _read(1, data)
-    if isinstance(mail, RowProblem):
-        yield mail
-    else:
-        yield from _rows([mail])
-
-
-def _mails_in(path: Path) -> Iterator[bytes]:
     box = mailbox.mbox(path, create=False)
     try:
         if not len(box):
             raise BadTicketFile(str(path), "holds no mail: no line of it begins with 'From '")
-        for key in box.iterkeys():
-            yield box.get_bytes(key)
+        mails: list[_Mail] = []
+        for number, key in enumerate(box.iterkeys(), 1):
+            mail = _read(number, partial(box.get_bytes, key))
+            if isinstance(mail, RowProblem):
+                yield mail
+            else:
+                mails.append(mail)
+        yield from _rows(mails)
     finally:
         box.close()
+
+
+def mail_rows(data: bytes) -> Rows:
+    """One mail is one ticket."""
+    mail = _read(1, lambda: data)
+    if isinstance(mail, RowProblem):
+        yield mail
+    else:
+        yield from _rows([mail])
 
 
 def _rows(mails: Sequence[_Mail]) -> Rows:
@@ -82,7 +97,7 @@ def _rows(mails: Sequence[_Mail]) -> Rows:
     for mail in mails:
         if mail.id and mail.id in first_of:
             standing = first_of[mail.id]
-            same = mail.text == standing.text
+            same = mail.digest == standing.digest
             message = f"has the Message-ID of mail {standing.number}{' and its text' if same else ', but another text'}"
             yield RowProblem(row=mail.number, message=f"{message}; only that one was taken", kept=same)
         else:
@@ -113,6 +128,8 @@ def _roots(known: dict[str, _Mail]) -> dict[int, int]:
 def _thread(mails: Sequence[_Mail]) -> Rows:
     begun: _Mail | None = None
     messages: list[str] = []
+    files: list[tuple[str, bytes]] = []
+    notes: list[str] = []
     for mail in mails:
         if mail.automatic:
             yield RowProblem(row=mail.number, message="was sent by a machine (Auto-Submitted or Precedence); left out")
@@ -120,11 +137,16 @@ def _thread(mails: Sequence[_Mail]) -> Rows:
             yield RowProblem(row=mail.number, message="has no single sender's address in From; left out")
         elif begun is None or mail.sender == begun.sender:
             begun = begun or mail
-            messages.append(mail.text)
+            body = mail.body()
+            messages.append(body.text)
+            files += body.files
+            if body.cut:
+                notes.append(f"mail {mail.number} is cut off before its end; it was taken as far as it goes")
         else:
             message = f"answers mail {begun.number} but is by somebody else than its sender; left out"
             yield RowProblem(row=mail.number, message=message)
     if begun is not None:
+        attachments, refused = checked(files)
         yield Row(
             number=begun.number,
             origin=begun.id,
@@ -132,23 +154,25 @@ def _thread(mails: Sequence[_Mail]) -> Rows:
             name=begun.name,
             subject=begun.subject,
             messages=tuple(messages),
+            attachments=attachments,
+            notes=(*notes, *refused),
         )
 
 
-def _read(number: int, data: bytes) -> _Mail | RowProblem:
+def _read(number: int, data: Callable[[], bytes]) -> _Mail | RowProblem:
     try:
-        message = email.message_from_bytes(data, policy=email.policy.default)
+        message = email.message_from_bytes(data(), policy=email.policy.default)
         raw: dict[str, str] = {}
         for name, value in message.raw_items():
             raw.setdefault(name.lower(), str(value))
         if any(len(raw.get(name, "")) > MAX_HEADER_CHARS for name in ("from", "subject")):
             return RowProblem(row=number, message=f"has a From or Subject of more than {MAX_HEADER_CHARS} characters")
-        return _mail(number, message, raw)
+        return _mail(number, message, raw, data)
     except Exception as error:  # the standard library's parser has met hostile mail with errors of every kind
         return RowProblem(row=number, message=f"cannot be read as mail ({type(error).__name__}); left out")
 
 
-def _mail(number: int, message: EmailMessage, raw: dict[str, str]) -> _Mail:
+def _mail(number: int, message: EmailMessage, raw: dict[str, str], data: Callable[[], bytes]) -> _Mail:
     addresses: tuple[Address, ...] = getattr(message.get("From"), "addresses", ())
     sender = addresses[0] if len(addresses) == 1 else None
     ids = _MESSAGE_ID.findall(raw.get("message-id", ""))
@@ -158,13 +182,14 @@ def _mail(number: int, message: EmailMessage, raw: dict[str, str]) -> _Mail:
     return _Mail(
         number=number,
         id=ids[0] if ids else "",
-        parents=(*answered, *reversed(references)),
+        parents=(*answered, *reversed(references))[:MAX_PARENTS],
         sent_at=_time(raw.get("date", "")),
         sender=sender.addr_spec.strip().lower() if sender else "",
         name=sender.display_name if sender else "",
         subject=str(message.get("Subject", "")),
-        text=_body(message),
+        digest=sha256_hex(_text(message).encode("utf-8", "replace")),
         automatic=not submitted.startswith("no") or raw.get("precedence", "").strip().lower() in _BULK,
+        body=lambda: _body(email.message_from_bytes(data(), policy=email.policy.default)),
     )
 
 
@@ -176,7 +201,37 @@ def _time(date: str) -> float | None:
         return None
 
 
-def _body(message: EmailMessage) -> str:
+def _body(message: EmailMessage) -> _Body:
+    parts = list(_leaves(message))
+    return _Body(
+        text=_text(message),
+        files=tuple(_files(message, parts)),
+        cut=any(isinstance(defect, CloseBoundaryNotFoundDefect) for part in message.walk() for defect in part.defects),
+    )
+
+
+def _files(message: EmailMessage, parts: Sequence[EmailMessage]) -> Iterator[tuple[str, bytes]]:
+    """What came with the words: every part with a name, and every one that is no text; also pictures between them."""
+    words = message.get_body(preferencelist=("plain", "html"))
+    for part in parts:
+        name = part.get_filename() or ""
+        if part is words or (part.get_content_maintype() == "text" and not name and not part.is_attachment()):
+            continue
+        data = part.get_payload(decode=True)
+        yield name, data if isinstance(data, bytes) else b""
+
+
+def _leaves(message: EmailMessage, depth: int = 0) -> Iterator[EmailMessage]:
+    """The parts that have none themselves; a mail inside a mail is one part."""
+    if message.get_content_maintype() != "multipart" or depth > MAX_DEPTH:
+        yield message
+        return
+    for part in message.iter_parts():
+        if isinstance(part, EmailMessage):
+            yield from _leaves(part, depth + 1)
+
+
+def _text(message: EmailMessage) -> str:
     """The plain text, or what is to be read in the HTML; empty if there is neither."""
     part = message.get_body(preferencelist=("plain", "html"))
     if part is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from service.helpdesks.embedded import NewAttachment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,20 @@ class Past:
     """The name of the procedure that fitted."""
 
 
+PAST = ("expected_outcome", "expected_subject", "procedure")
+"""The fields in which an export says it; several outcomes with a semicolon between them."""
+
+
+def past(fields: Mapping[str, str]) -> Past:
+    """What the fields of `PAST` say."""
+    outcomes, subjects = ([part.strip() for part in fields[name].split(";")] for name in PAST[:2])
+    return Past(
+        outcomes=tuple(part for part in outcomes if part),
+        subjects=tuple(part for part in subjects if part),
+        procedure=fields["procedure"].strip(),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One ticket as a file has it."""
@@ -46,6 +62,10 @@ class Row:
     subject: str = ""
     messages: tuple[str, ...]
     tags: tuple[str, ...] = ()
+    attachments: tuple[NewAttachment, ...] = ()
+    """Those that may be kept; in ``notes`` is why others were left out."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how it was read; it is taken all the same."""
     past: Past = Past()
 
 
