@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -24,11 +25,13 @@ from service.cli.progress import tell
 from service.cli.tickets import print_tickets
 from service.deployment import State
 from service.helpdesks.embedded import NewTicket
-from service.intake import RowProblem, email_address, read_tickets
+from service.intake import RowProblem, Taken, email_address, stream_tickets
 from service.progress import silent
 from service.summary import TicketLine, ticket_lines
 
 app = typer.Typer(add_completion=False)
+MOST_LISTED = 1_000
+"""Tickets in the table for people; of more than these only the number is said."""
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Let tools go without a browser.")]
 
 
@@ -50,18 +53,23 @@ def run(
     """
     if requester and email_address(requester) is None:
         raise typer.BadParameter(f"{requester!r} is not an e-mail address", param_hint="--from")
-    intake = read_tickets(file, requester=requester)
+    problems: list[RowProblem] = []
+    taken = _taken(stream_tickets(file, requester=requester), problems)
+    first = next(taken, None)  # a file of which nothing can be read is refused before a state is made
     place = state_to_work_on(deployment, state)
-    browser = not no_browser and _browser_found()
-    worked = asyncio.run(_work(place, intake.tickets, browser=browser, quiet=as_json)) if intake.tickets else Worked()
-    problems = [*intake.problems, *worked.problems]
+    worked = Worked()
+    if first is not None:
+        browser = not no_browser and _browser_found()
+        listed = None if as_json else MOST_LISTED
+        worked = asyncio.run(_work(place, chain([first], taken), browser=browser, quiet=as_json, most_listed=listed))
+    problems = sorted([*problems, *worked.problems], key=lambda problem: problem.row)
     if as_json:
-        listed = [asdict(problem) for problem in problems]
-        print_json({"tickets": worked.tickets, "problems": listed, "hints": worked.hints})
+        wrong = [asdict(problem) for problem in problems]
+        print_json({"tickets": worked.tickets, "problems": wrong, "hints": worked.hints})
     else:
         if worked.tickets:
             print_tickets(worked.tickets, worked.currency)
-        else:
+        elif first is None:
             say(f"No ticket was taken from {file}.")
         print_problems(problems)
         say(*worked.hints)
@@ -81,26 +89,40 @@ class Worked:
     currency: str = ""
 
 
-async def _work(state: State, tickets: Sequence[NewTicket], *, browser: bool, quiet: bool) -> Worked:
+def _taken(found: Iterator[Taken | RowProblem], problems: list[RowProblem]) -> Iterator[Taken]:
+    """The sound rows, one at a time; ``problems`` gets the others."""
+    for one in found:
+        if isinstance(one, RowProblem):
+            problems.append(one)
+        else:
+            yield one
+
+
+async def _work(state: State, taken: Iterable[Taken], *, browser: bool, quiet: bool, most_listed: int | None) -> Worked:
     problems: list[RowProblem] = []
+    rows: dict[str, int] = {}
     async with running(state, browser=browser, progress=silent if quiet else tell) as run:
         await run.desk.catch_up()
         await run.settlement.settle_due()
-        for ticket in tickets:
+        for one in taken:
+            ticket = one.ticket
+            rows[ticket.id] = one.row
             if not run.helpdesk.open(ticket) and not _same(await run.helpdesk.get(ticket.id), ticket):
                 message = f"{ticket.id} was opened before with other words; it stays as it is. Give this one another id"
-                problems.append(RowProblem(row=0, message=message))
+                problems.append(RowProblem(row=one.row, message=message))
             await run.desk.notice(ticket.id)
         await run.desk.idle()
         await run.settlement.settle_due()
-        standing = [await run.helpdesk.get(ticket.id) for ticket in tickets]
-        tenant, currency = run.deployment.settings.tenant, run.deployment.contract.currency
-        lines = ticket_lines(run.database, tenant, currency, standing)
-        for line in lines:
-            if line.task_state == TaskState.OPEN:
-                message = f"{line.ticket} was not finished; see the messages above, then run the same command again"
-                problems.append(RowProblem(row=0, message=message))
-        hints = _hints(run, {ticket.id for ticket in tickets})
+        for ticket_id in _unfinished(run, rows):
+            message = f"{ticket_id} was not finished; see the messages above, then run the same command again"
+            problems.append(RowProblem(row=rows[ticket_id], message=message))
+        hints = _hints(run, rows.keys())
+        currency, lines = run.deployment.contract.currency, []
+        if most_listed is None or len(rows) <= most_listed:
+            standing = [await run.helpdesk.get(ticket_id) for ticket_id in rows]
+            lines = ticket_lines(run.database, run.deployment.settings.tenant, currency, standing)
+        else:
+            hints.insert(0, f"{len(rows):,} tickets were worked on: settle tickets{state_option(state)} lists them")
     return Worked(tickets=lines, problems=problems, hints=hints, currency=currency)
 
 
@@ -110,7 +132,16 @@ def _same(standing: Ticket, new: NewTicket) -> bool:
     return (standing.requester.email, begun) == (new.requester.email, list(new.messages))
 
 
-def _hints(run: Running, tickets: set[str]) -> list[str]:
+def _unfinished(run: Running, tickets: Iterable[str]) -> list[str]:
+    """Those of ``tickets`` with a task that is still open, or with none at all."""
+    with run.database.transaction() as session:
+        tasks = tables.tasks(session, run.deployment.settings.tenant)
+    begun = {task.ticket_id for task in tasks}
+    still_open = {task.ticket_id for task in tasks if task.state is TaskState.OPEN}
+    return [ticket for ticket in tickets if ticket in still_open or ticket not in begun]
+
+
+def _hints(run: Running, tickets: Set[str]) -> list[str]:
     tenant, option = run.deployment.settings.tenant, state_option(run.state)
     with run.database.transaction() as session:
         waiting = tables.approvals(session, tenant, ApprovalState.PENDING)

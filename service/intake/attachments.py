@@ -109,7 +109,8 @@ def _refusal(data: bytes, media_type: str, *, count: int, total: int) -> str:
 def _name(sent_as: str, media_type: str, number: int) -> str:
     """A plain file name that fits the type: no folders, no signs that mean something to a file system or turn text."""
     name = unicodedata.normalize("NFC", one_line(_BIDI.sub("", sent_as)))
-    name = re.sub(r'[<>:"|?*]', "_", re.split(r"[/\\]", name)[-1]).strip(". ") or f"attachment-{number}"
+    name = re.sub(r'[<>:"|?*]', "_", re.split(r"[/\\]", name)[-1])
+    name = "".join(sign if sign.isprintable() else "_" for sign in name).strip(". ") or f"attachment-{number}"
     stem, ending = PurePosixPath(name).stem, PurePosixPath(name).suffix[:20]
     endings = _ENDINGS.get(media_type, ())
     if endings and ending.casefold() not in endings:

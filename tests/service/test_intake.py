@@ -122,15 +122,6 @@ def test_text_that_is_not_utf_8_is_read_as_windows_1252(tmp_path: Path) -> None:
     assert found.problems[0].kept
     assert "Windows-1252" in found.problems[0].message
     assert intake(tmp_path, "b.txt", "\ufeffMüll".encode()).tickets[0].messages == ("Müll",)
-    with pytest.raises(BadTicketFile, match="UTF-16"):
-        intake(tmp_path, "c.txt", "Müll".encode("utf-16"))
-
-
-def test_json_has_to_be_utf_8(tmp_path: Path) -> None:
-    with pytest.raises(BadTicketFile, match="not UTF-8"):
-        intake(tmp_path, "a.json", b'{"text": "\xff"}')
-    found = intake(tmp_path, "a.jsonl", b'{"text": "\xff"}\n{"email": "a@b.example", "text": "x"}\n')
-    assert (len(found.tickets), [problem.row for problem in found.refused]) == (1, [1])
 
 
 @pytest.mark.parametrize(
@@ -200,8 +191,8 @@ def test_bad_rows_of_a_table_are_listed(tmp_path: Path) -> None:
     assert [ticket.id for ticket in found.tickets] == ["A", "F"]
     assert [problem.row for problem in found.refused] == [3, 4, 6, 7]
     open_ended = intake(tmp_path, "b.csv", 'id,email,text\nA,a@b.example,x\nB,a@b.example,"y\nC,a@b.example,z\n')
-    assert [ticket.id for ticket in open_ended.tickets] == ["A"]
-    assert "never closed" in open_ended.refused[0].message
+    assert [ticket.id for ticket in open_ended.tickets] == ["A", "C"]
+    assert [(one.row, "not closed" in one.message) for one in open_ended.refused] == [(3, True)]
 
 
 @pytest.mark.parametrize(
