@@ -31,6 +31,7 @@ from agents.ticket import Helpdesk, Ticket, TicketStatus
 from agents.work import Claimed, End, Ended, Superseded, Work
 from billing.outcome import SOURCE_UNAVAILABLE, outcomes
 from billing.transitions import OutcomeState
+from service.attachments import keep_attachments
 from service.database import Database
 from service.deployment import Deployment
 from service.handoff import gather_handoff, handoff_note
@@ -201,7 +202,9 @@ class Desk:
                 await self._helpdesk.set_status(ticket_id, TicketStatus.WAITING, key=f"{run.id}:{run.job}:waiting")
                 self._tell(f"task.{end.state.value}", ticket_id, code=end.code)
             elif isinstance(end, Ended) and end.state is TaskState.HANDED_OFF:
-                await self._helpdesk.note(ticket_id, await self._note(one), key=f"{one.task.id}:ahead:{end.code}")
+                await self._helpdesk.note(
+                    ticket_id, await self._note(one, holding_sent=False), key=f"{one.task.id}:ahead:{end.code}"
+                )
         return {}
 
     async def _tell_all(self, runtime: Runtime, ticket_id: str, ran: Sequence[_Ran]) -> bool:
@@ -259,7 +262,7 @@ class Desk:
                 if number == 0 and not told:
                     text = self._letter(HANDED_OFF, task)
                     await self._helpdesk.reply(task.ticket_id, text, key=f"{task.id}:handed-off:{end.code}")
-                note = await self._note(one)
+                note = await self._note(one, told=told)
                 await self._helpdesk.hand_off(task.ticket_id, note, key=f"{task.id}:hand-off:{end.code}")
                 self._move(task, TaskState.HANDED_OFF, end.code, end.reason)
                 self._tell("task.handed_off", task.ticket_id, code=end.code)
@@ -280,15 +283,17 @@ class Desk:
         end = _handed_off("internal_error", reason)
         await self._hand_off(runtime, [_Ran(task=task, work=None, end=end) for task in under_way])
 
-    async def _note(self, one: _Ran) -> str:
-        """What the person finds who takes the task over."""
+    async def _note(self, one: _Ran, *, told: bool = False, holding_sent: bool = True) -> str:
+        """What the person finds who takes the task over; the final reply may have ``told`` the requester of it."""
         task, end = one.task, one.end
         assert isinstance(end, Ended), "a claim is not handed off"
         ticket = await self._helpdesk.get(task.ticket_id)
+        ticket = await keep_attachments(self._helpdesk, self._evidence, ticket)
         with self._database.transaction() as session:
             handoff = gather_handoff(session, task, ticket, code=end.code, reason=_why(end))
             runs = tables.runs_of_task(session, self._tenant, task.id)
-        handoff = replace(handoff, holding_reply=self._letter(HANDED_OFF, task))
+        holding = "" if told else self._letter(HANDED_OFF, task)
+        handoff = replace(handoff, holding_reply=holding, holding_sent=holding_sent)
         procedure = self._deployment.procedure(runs[-1][0].procedure, runs[-1][1]) if runs else None
         if procedure is not None:
             work = Work(task=task, run=runs[-1][0], plan=procedure.plan, ticket=ticket)

@@ -24,7 +24,7 @@ from agents.policy.approval import Approval, ApprovalState
 from agents.policy.labels import UNTRUSTED, Integrity, Labelled
 from agents.receipt import REPLY_TOOL, Effect, Receipt, ReceiptState
 from agents.task import Run, Task
-from agents.ticket import Attachment, Author, Ticket
+from agents.ticket import Attachment, Ticket
 from agents.tools import Toolbox
 from evaluators import Finding, Verdict
 from evaluators.tables import verdict_of_claim
@@ -87,21 +87,31 @@ class Handoff:
     """What the requester is told meanwhile, in their language."""
     holding_sent: bool = True
     """The requester was sent `holding_reply` already."""
+    answered_at: datetime | None = None
+    """When the agent last wrote to the requester about anything on the ticket; None if it never did."""
+    issue: str = ""
+    """Which of the ticket's issues this is, ``issue 2 of 3``; empty where there is one."""
 
 
 def gather_handoff(session: Session, task: Task, ticket: Ticket, *, code: str, reason: str) -> Handoff:
     """What the app database knows about ``task``; the plan and the replies are for the caller to add."""
     claim = tables.claim_of(session, task.tenant, f"{task.id}:claim")
+    tasks = [one.id for one in tables.tasks_of_ticket(session, task.tenant, task.ticket_id)]
+    receipts = {one: tables.receipts_of_task(session, task.tenant, one) for one in tasks}
+    replies = [one for some in receipts.values() for one in some if one.tool == REPLY_TOOL and _done(one)]
+    several = len(tasks) > 1 and task.id in tasks
     return Handoff(
         task=task,
         ticket=ticket,
         code=code,
         reason=reason,
         runs=[run for run, _ in tables.runs_of_task(session, task.tenant, task.id)],
-        receipts=tables.receipts_of_task(session, task.tenant, task.id),
+        receipts=receipts.get(task.id, ()),
         approvals=tables.approvals_of_task(session, task.tenant, task.id),
         claim=claim,
         verdict=verdict_of_claim(session, task.tenant, claim.id) if claim else None,
+        answered_at=max((one.finished_at or one.started_at for one in replies), default=None),
+        issue=f"issue {tasks.index(task.id) + 1} of {len(tasks)}" if several else "",
     )
 
 
@@ -141,7 +151,9 @@ def _intent(handoff: Handoff) -> str:
         intent = f"perhaps {near}"
     else:
         intent = "no procedure chosen"
-    return f"{intent}; subject line {_quoted(handoff.ticket.subject)}; language {_clean(handoff.task.language)}"
+    which = f"{handoff.issue}: " if handoff.issue else ""
+    subject, language = _quoted(handoff.ticket.subject), _clean(handoff.task.language)
+    return f"{which}{intent}; subject line {subject}; language {language}"
 
 
 def _facts(handoff: Handoff, toolbox: Toolbox) -> Iterator[str]:
@@ -263,18 +275,20 @@ def _open(handoff: Handoff) -> Iterator[str]:
     for step in handoff.plan.steps if handoff.plan else ():
         if isinstance(step, ToolStep) and step.id not in made:
             yield f"- not done: {_clean(step.tool)} (step {_clean(step.id)})"
-    told = any(one.tool == REPLY_TOOL and _done(one) for one in handoff.receipts)
-    newest = next((one for one in reversed(handoff.ticket.messages) if one.public), None)
-    if not told:
+    wrote = max((one.at for one in handoff.ticket.requester_messages()), default=None)
+    if handoff.answered_at is None:
         yield "- the requester has no answer to their question yet"
-    elif newest is not None and newest.author is Author.REQUESTER:
-        yield f"- the requester's message of {minute(newest.at)} has no answer yet"
+    elif wrote is not None and wrote > handoff.answered_at:
+        yield f"- the requester's message of {minute(wrote)} has no answer yet"
 
 
 def _files(ticket: Ticket) -> Iterator[str]:
     for message in ticket.requester_messages():
         for file in message.attachments:
-            yield f"- {_quoted(file.name)} ({_text(file.media_type)}, {_size(file)}), {minute(message.at)}"
+            kept = f", sha256 {file.sha256[:12]}" if file.sha256 else ""
+            refused = f", not kept: {_text(file.refused)}" if file.refused else ""
+            what = f"{_text(file.media_type)}, {_size(file)}"
+            yield f"- {_quoted(file.name)} ({what}), {minute(message.at)}{kept}{refused}"
 
 
 def _evidence(handoff: Handoff) -> Iterator[str]:
@@ -286,7 +300,8 @@ def _evidence(handoff: Handoff) -> Iterator[str]:
 
 def _reply(handoff: Handoff) -> str:
     """The suggested reply, each line marked, so that nothing in it can pass for a part of this note."""
-    suggested = handoff.next_reply or ("" if handoff.holding_sent else handoff.holding_reply)
+    known = "" if handoff.claim else handoff.next_reply  # what was claimed was told already
+    suggested = known or ("" if handoff.holding_sent else handoff.holding_reply)
     if suggested:
         heading = "Suggested reply (a suggestion, not sent; read it before you send it):"
     elif handoff.holding_reply:

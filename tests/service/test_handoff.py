@@ -35,6 +35,11 @@ TOOLBOX = desk().toolbox
 PLAN = compile_procedure(parse_document(REFUND, "p.yaml"), TOOLBOX, REPLIES).plan
 RUN = Run(tenant="acme", id="T-1:task-1:run-1", task_id="T-1:task-1", procedure="refund@3", job=1)
 TASK = Task(tenant="acme", id="T-1:task-1", ticket_id="T-1", requester=ADA, language="en", opened_at=NOW)
+CLAIM = Claim(
+    tenant="acme", id="c", task_id=TASK.id, run_id=RUN.id, ticket_id="T-1", requester_email=ADA.email,
+    outcome_type="refund_issued", subject="order:10001", procedure="refund@3", reply="", language="en", receipts=(),
+    made_at=NOW,
+)  # fmt: skip
 HEADINGS = {"Facts found:", "Steps:", "Approvals:", "Open:", "Files from the requester:", "Evidence:"}
 LINE = re.compile(
     r"|- .*|> .*|Handed off by Settle: .*|Why it stopped: .*|What to do next: .*|[a-z_.]+, read \d.*"
@@ -167,12 +172,7 @@ def test_a_code_of_a_deployments_own_tools_is_shown_by_its_name() -> None:
 
 
 def test_the_first_line_says_what_it_is_about() -> None:
-    claim = Claim(
-        tenant="acme", id="c", task_id=TASK.id, run_id=RUN.id, ticket_id="T-1", requester_email=ADA.email,
-        outcome_type="refund_issued", subject="order:10001", procedure="refund@3", reply="", language="en", receipts=(),
-        made_at=NOW,
-    )  # fmt: skip
-    assert note(claim=claim).splitlines()[0] == (
+    assert note(claim=CLAIM).splitlines()[0] == (
         "Handed off by Settle: refund (procedure refund@3), “order:10001”; subject line “Broken mug”; language en"
     )
     near = [Candidate(name="change-address", sure=0.46), Candidate(name="refund", sure=0.3)]
@@ -180,6 +180,7 @@ def test_the_first_line_says_what_it_is_about() -> None:
         "Handed off by Settle: perhaps change address (46%), refund (30%); subject line “Broken mug”; language en"
     )
     assert note(runs=[]).startswith("Handed off by Settle: no procedure chosen;")
+    assert note(issue="issue 2 of 3").startswith("Handed off by Settle: issue 2 of 3: refund (")
 
 
 def test_facts_are_what_was_read_with_money_and_times_as_people_write_them() -> None:
@@ -248,10 +249,14 @@ def test_steps_say_what_was_done_what_is_not_certain_and_what_failed() -> None:
         "- not certain: shop.refund (amount 25.00 USD, order_id 10001) was begun, and may have happened",
         "- failed, and changed nothing: post.send: no stamps",
     ]
-    assert part(shown, "Open:") == [
-        "- find out whether shop.refund took effect",
-        "- the requester's message of 1 Jul 2026, 12:00 UTC has no answer yet",
+    assert part(shown, "Open:")[0] == "- find out whether shop.refund took effect"
+
+
+def test_what_is_still_open_is_said() -> None:
+    assert part(note(answered_at=NOW - timedelta(minutes=1)), "Open:") == [
+        "- the requester's message of 1 Jul 2026, 12:00 UTC has no answer yet"
     ]
+    assert part(note(answered_at=NOW + timedelta(minutes=1)), "Open:") == []
     assert part(note(plan=PLAN), "Open:") == [
         "- not done: shop.find (step orders)",
         "- not done: shop.refund (step refund)",
@@ -261,9 +266,10 @@ def test_steps_say_what_was_done_what_is_not_certain_and_what_failed() -> None:
 
 def test_approvals_files_and_evidence_are_named() -> None:
     blob = Evidence(sha256="ab" * 32, media_type="image/png", label="order 10001 before")
-    file = Attachment(id="a", name="photo.jpg", media_type="image/jpeg", size=120_400)
+    file = Attachment(id="a", name="photo.jpg", media_type="image/jpeg", size=120_400, sha256="cd" * 32)
+    other = Attachment(id="b", name="tool.exe", media_type="application/x", size=5, refused="such files are not kept")
     shown = note(
-        ticket=ticket(files=(file,)),
+        ticket=ticket(files=(file, other)),
         approvals=[
             approval(ApprovalState.PENDING),
             approval(ApprovalState.REJECTED, decided_by="lead", note="call them first"),
@@ -276,7 +282,10 @@ def test_approvals_files_and_evidence_are_named() -> None:
         "- shop.refund (amount 25.00 USD): lead said no: “call them first”",
         "- shop.refund (amount 25.00 USD): lead said yes, and it was used",
     ]
-    assert part(shown, "Files from the requester:") == ["- “photo.jpg” (image/jpeg, 120 kB), 1 Jul 2026, 12:00 UTC"]
+    assert part(shown, "Files from the requester:") == [
+        "- “photo.jpg” (image/jpeg, 120 kB), 1 Jul 2026, 12:00 UTC, sha256 cdcdcdcdcdcd",
+        "- “tool.exe” (application/x, 5 bytes), 1 Jul 2026, 12:00 UTC, not kept: such files are not kept",
+    ]
     assert part(shown, "Evidence:") == [
         "- order 10001 before (image/png), sha256 abababababab",
         "Everything, step by step: settle runs show T-1",
@@ -288,6 +297,9 @@ def test_the_suggestion_is_marked_as_one() -> None:
     assert shown.endswith(
         "\n\nSuggested reply (a suggestion, not sent; read it before you send it):"
         "\n> Hello Ada,\n> \n> We refunded 25.00 USD."
+    )
+    assert "> We refunded" not in note(next_reply="We refunded 25.00 USD.", claim=CLAIM), (
+        "that was told when it was claimed"
     )
     assert note(holding_reply="A colleague will answer.", holding_sent=False).endswith(
         "Suggested reply (a suggestion, not sent; read it before you send it):\n> A colleague will answer."
@@ -303,7 +315,7 @@ def test_the_suggestion_is_marked_as_one() -> None:
 
 def hostile_note(text: str) -> str:
     record = order(text, status=text, api_token="sk-123456", owner={"minor": text, "currency": text})
-    file = Attachment(id="a", name=text, media_type=text, size=5)
+    file = Attachment(id="a", name=text, media_type=text, size=5, refused=text)
     return note(
         reason=text,
         ticket=ticket(text, subject=text, files=(file,) * 30, requester=Requester(email=text, name=text)),
