@@ -8,7 +8,7 @@ AgentsError
 ├── ToolFailed           a tool ran and did not succeed: nothing was changed by it
 ├── ToolOutcomeUnknown   a tool may or may not have had its effect (a timeout, a lost reply)
 ├── BrowserUnavailable   no usable Chromium on this machine
-├── EmbeddingsUnavailable  the settings ask for embeddings, and their package is not here
+├── EmbeddingsUnavailable  the word vectors of the package wordllama are not here
 ├── EvidenceMissing      no blob, or an altered one, under that sha256
 ├── TicketNotFound       the helpdesk has no such ticket
 ├── AttachmentMissing    a ticket has no such attachment
@@ -93,7 +93,7 @@ class BrowserUnavailable(AgentsError):
 
 
 class EmbeddingsUnavailable(AgentsError):
-    """The settings ask for embeddings that cannot be loaded; the message says what to install."""
+    """The word vectors cannot be loaded; the message says what to install."""
 
 
 class EvidenceMissing(AgentsError):

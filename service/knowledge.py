@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from agents.embedding import embed
 from agents.knowledge import Library, PassageIndex
-from agents.knowledge.embeddings import Embedded, wordllama
+from agents.knowledge.embeddings import Embedded
 from agents.knowledge.index import Shelf
 from agents.knowledge.sqlite import SqliteShelf
 from service.database import Database
@@ -17,12 +18,12 @@ def open_library(deployment: Deployment, state: State, database: Database) -> Li
 
     Raises:
         InvalidDocument: an article changed and its version did not.
-        EmbeddingsUnavailable: the settings ask for embeddings that are not installed.
+        EmbeddingsUnavailable: the settings ask for embeddings, and their files are missing.
     """
     if not deployment.articles:
         return None
     settings = deployment.settings.knowledge
-    meanings = Embedded(wordllama()) if settings.embeddings else None
+    meanings = Embedded(embed) if settings.embeddings else None
     index = PassageIndex(_shelf(deployment, state, database), meanings)
     index.refresh(deployment.articles)
     return Library(index=index, groups=settings.audiences, base_language=settings.base_language)

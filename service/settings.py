@@ -97,7 +97,7 @@ class KnowledgeSettings(_Section):
     ] = {}
     """Group to its mail domains (``partner.example``) and addresses, in lower case; ``public`` is everybody."""
     embeddings: bool = False
-    """Search by meaning too; needs the extra ``settle-agents[embed]``."""
+    """Search by meaning too."""
 
     @field_validator("audiences")
     @classmethod

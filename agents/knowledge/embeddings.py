@@ -1,4 +1,4 @@
-"""Passages by meaning, with small local embeddings. Optional: ``pip install settle-agents[embed]``.
+"""Passages by meaning, with small local embeddings (`agents.embedding`). Optional, a setting of the deployment.
 
 The vectors live in memory, 1 kB a passage, and are made when a process first searches; nothing is fetched.
 """
@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.errors import EmbeddingsUnavailable
 from agents.knowledge.index import Reader, View
 
 if TYPE_CHECKING:
@@ -24,29 +21,6 @@ Embed = Callable[[Sequence[str]], "Matrix"]
 
 RELEVANT = 0.55
 """Cosine from which on a passage counts as being about the question."""
-
-
-def wordllama() -> Embed:
-    """The embeddings of the wordllama package, from the files that come with it.
-
-    Raises:
-        EmbeddingsUnavailable: it is not installed, or its files are not where they should be.
-    """
-    try:
-        package: Any = import_module("wordllama")
-        folder = Path(str(package.__file__)).parent
-        model = package.WordLlama.load(cache_dir=folder, disable_download=True)
-    except Exception as error:
-        raise EmbeddingsUnavailable(
-            f"the embeddings cannot be loaded ({type(error).__name__}: {error}); install settle-agents[embed], "
-            "or leave out embeddings under [knowledge] in settle.toml"
-        ) from error
-
-    def embed(texts: Sequence[str]) -> Matrix:
-        found: Matrix = model.embed(list(texts), norm=True)
-        return found
-
-    return embed
 
 
 class Embedded:
