@@ -62,7 +62,7 @@ async def _batch(run: Running, orders: list[tuple[str, str]]) -> None:
             subject="Question",
             messages=[f"Where is my order {order}? When will it arrive?"],
         )
-        run.helpdesk.open(ticket)
+        run.embedded.open(ticket)
         await run.desk.notice(ticket.id)
     await run.desk.idle()
 

@@ -15,6 +15,7 @@ from agents.evidence import FileEvidenceStore
 from agents.executor import Executor
 from agents.runtime.inline import InlineEngine
 from agents.runtime.port import Engine
+from agents.ticket import Helpdesk
 from agents.tools import Toolbox
 from agents.tools.browser import Browser
 from agents.trace import Event
@@ -23,7 +24,8 @@ from service.clock import OffsetClock
 from service.database import Database, connect_for_engine
 from service.deployment import Deployment, State, load_deployment
 from service.desk import Desk
-from service.errors import StateInUse
+from service.errors import StateInUse, TicketsElsewhere
+from service.helpdesks.connect import connect
 from service.helpdesks.embedded import EmbeddedHelpdesk
 from service.journal import SqlJournal, SqlSnapshots
 from service.knowledge import open_library
@@ -31,6 +33,7 @@ from service.processes import Processes
 from service.progress import Moment, Progress, silent
 from service.proving import Proving
 from service.rehearsal import Rehearsal
+from service.settings import LiveHelpdeskSettings, Secrets, fill_in
 from service.settlement import Settlement
 
 
@@ -41,13 +44,22 @@ class Running:
     deployment: Deployment
     state: State
     database: Database
-    helpdesk: EmbeddedHelpdesk
+    helpdesk: Helpdesk
     desk: Desk
     settlement: Settlement
     evidence: FileEvidenceStore
     clock: OffsetClock
     sources: Mapping[str, SystemOfRecord]
     """What the evaluators read, read-only."""
+    webhook_secret: str = ""
+    """Of the helpdesk's webhooks; empty where it sends none."""
+
+    @property
+    def embedded(self) -> EmbeddedHelpdesk:
+        """The helpdesk where tickets can be opened from here; `TicketsElsewhere` if they are opened in another."""
+        if not isinstance(self.helpdesk, EmbeddedHelpdesk):
+            raise TicketsElsewhere(self.deployment.settings.helpdesk.kind)
+        return self.helpdesk
 
 
 @asynccontextmanager
@@ -77,7 +89,6 @@ async def running(
         database = Database(state.database_url(deployment.settings.database))
         database.upgrade()
         library = open_library(deployment, state, database)
-        helpdesk = EmbeddedHelpdesk(database, deployment.settings.tenant, clock)
         secrets = state.secrets(deployment.settings)
         evidence = FileEvidenceStore(state.evidence)
         made = {name: secrets.get(name) for name in deployment.settings.secrets.generate}
@@ -85,6 +96,14 @@ async def running(
         with Processes(wanted, deployment=deployment.folder, state=state.folder, secrets=secrets) as processes:
             processes.start(made)
             sources = deployment.sources(secrets, processes.urls, clock)
+            helpdesk = connect(
+                deployment.settings,
+                folder=deployment.folder,
+                database=database,
+                clock=clock,
+                secrets=secrets,
+                urls=processes.urls,
+            )
             verifier, observer = _evaluators(deployment, state, database, evidence, clock, sources)
             async with _browser(browser) as chromium:
                 executor = Executor(
@@ -143,6 +162,7 @@ async def running(
                         evidence=evidence,
                         clock=clock,
                         sources=sources,
+                        webhook_secret=_webhook_secret(deployment, secrets),
                     )
                 finally:
                     await engine.stop()
@@ -196,6 +216,13 @@ def _evaluators(
     verifier = Verifier(sources=sources, snapshots=snapshots, evidence=evidence, key=key, clock=clock)
     observer = Observer(sources=sources, terms_for=terms_for, snapshots=snapshots, evidence=evidence, clock=clock)
     return verifier, observer
+
+
+def _webhook_secret(deployment: Deployment, secrets: Secrets) -> str:
+    helpdesk = deployment.settings.helpdesk
+    if not isinstance(helpdesk, LiveHelpdeskSettings):
+        return ""
+    return fill_in(helpdesk.webhook_secret, secrets=secrets, urls={}, setting="[helpdesk] webhook_secret")
 
 
 def _engine(deployment: Deployment, state: State) -> Engine:

@@ -21,6 +21,7 @@ from pydantic import JsonValue
 from agents import tables
 from agents.canonical import fingerprint
 from agents.clock import Clock
+from agents.errors import HelpdeskUnavailable
 from agents.evidence import EvidenceStore
 from agents.executor import Executor
 from agents.policy.approval import ApprovalState
@@ -45,6 +46,8 @@ HANDED_OFF = "handed-off"
 """The reply when a person takes over."""
 PART_HANDED_OFF = "part-handed-off"
 """What the final reply says when a person takes over some of several issues; without it, as `HANDED_OFF`."""
+TRIES = 50
+"""Of a job that fails because the helpdesk does not answer, or because even giving up fails."""
 _WAITING = (TaskState.WAITING_REQUESTER, TaskState.WAITING_APPROVAL)
 
 
@@ -122,6 +125,10 @@ class Desk:
         await self._expire_approvals()
         await self._close_unanswered()
 
+    async def try_again(self) -> None:
+        """Continue the jobs that the helpdesk was away for."""
+        await self._engine.try_again(at_most=TRIES)
+
     async def idle(self) -> None:
         """Return when nothing is left to do."""
         await self._engine.idle()
@@ -132,6 +139,9 @@ class Desk:
         runtime = self._engine.runtime()
         try:
             await self._work(runtime, ticket_id)
+        except HelpdeskUnavailable as error:
+            self._tell("job.postponed", ticket_id, reason=str(error))
+            raise  # for `try_again`: nobody can be told, and nothing was lost
         except Exception as error:
             _log.exception("job failed", job=job_id)
             await self._give_up(runtime, ticket_id, f"{type(error).__name__} in job {job_id}")

@@ -18,17 +18,21 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from agents.clock import SystemClock
 from agents.errors import AgentsError, InvalidDocument
 from agents.tools.browser import find_chromium
 from agents.tools.browser.session import QUIET
 from service.browser_setup import THREE_WAYS
-from service.deployment import SETTINGS, State, load_deployment, open_state
+from service.deployment import SETTINGS, STATE, State, load_deployment, open_state
 from service.errors import ServiceError
+from service.helpdesks.connect import connect_elsewhere
 from service.packages import OWN_ENVIRONMENT, foreign_packages
-from service.settings import HttpSourceSettings, Settings, read_settings
+from service.settings import HttpSourceSettings, LiveHelpdeskSettings, Secrets, Settings, read_settings
 
 BROWSER_SECONDS = 40
 """How long a browser may take to start and show an empty page."""
+HELPDESK_SECONDS = 15
+"""How long a helpdesk may take to list what changed."""
 OLDEST_PYTHON = (3, 11)
 _KEY_BYTES = 32
 _SECRET = re.compile(r"\$\{secret\.([A-Za-z0-9_]+)\}")
@@ -57,6 +61,8 @@ def checks(deployment: Path | None = None, state: Path | None = None) -> tuple[F
         findings.append(configuration)
         if settings is not None:
             findings.append(_secrets(settings))
+            if isinstance(settings.helpdesk, LiveHelpdeskSettings):
+                findings.append(_helpdesk(settings, settings.helpdesk, deployment, state or deployment / STATE))
     if state is not None:
         findings += _state(state, deployment, settings)
     return tuple(findings)
@@ -145,12 +151,31 @@ def _secrets(settings: Settings) -> Finding:
     )
 
 
+def _helpdesk(settings: Settings, live: LiveHelpdeskSettings, deployment: Path, state: Path) -> Finding:
+    """Whether the helpdesk lists its tickets for the credential it is given."""
+    secrets = Secrets(state / "secrets.json", settings.secrets.generate)
+    advice = "correct [helpdesk] in settle.toml, or look whether the helpdesk runs"
+    if "${process." in live.model_dump_json():
+        detail = "it is a process of the deployment, which runs only while Settle does"
+        return Finding(name="helpdesk", ok=True, detail=detail)
+    try:
+        helpdesk = connect_elsewhere(live, settings.tenant, folder=deployment, secrets=secrets, urls={})
+        asyncio.run(asyncio.wait_for(helpdesk.changed(SystemClock().now()), HELPDESK_SECONDS))
+    except TimeoutError:
+        detail = f"it did not list its tickets within {HELPDESK_SECONDS} s"
+        return Finding(name="helpdesk", ok=False, detail=detail, advice=advice)
+    except (AgentsError, ServiceError) as error:
+        return Finding(name="helpdesk", ok=False, detail=str(error), advice=advice)
+    return Finding(name="helpdesk", ok=True, detail=f"{settings.helpdesk.kind} lists its tickets")
+
+
 def _texts(settings: Settings) -> Iterator[str]:
     yield from settings.tools.settings.values()
     for source in settings.sources.values():
         if isinstance(source, HttpSourceSettings):
             yield source.url
             yield source.token
+    yield settings.helpdesk.model_dump_json()
 
 
 def _state(folder: Path, deployment: Path | None, settings: Settings | None) -> Iterator[Finding]:

@@ -7,6 +7,8 @@ ServiceError
 ├── StateInUse           another process works on the same state
 ├── ProcessFailed        a process of the deployment did not start
 ├── BadTicketFile        a file of tickets cannot be read at all
+├── NoLiveHelpdesk       the deployment names no helpdesk elsewhere to work on
+├── TicketsElsewhere     tickets are opened in the helpdesk that the deployment names, not here
 └── SettingMissing       a setting refers to a secret or a process that is not there
 """
 
@@ -47,6 +49,27 @@ class BadTicketFile(ServiceError):
     def __init__(self, path: str, message: str) -> None:
         self.path = path
         super().__init__(f"{path}: {message}")
+
+
+class NoLiveHelpdesk(ServiceError):
+    """The deployment names no helpdesk elsewhere to work on."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "settle.toml names no helpdesk: add [helpdesk] with its kind, url and token (docs/connectors.md), "
+            "or work on tickets from a file with `settle run FILE`"
+        )
+
+
+class TicketsElsewhere(ServiceError):
+    """Tickets are opened in the helpdesk that the deployment names, not here; ``kind`` is its connector."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__(
+            f"this deployment works on tickets of its helpdesk ([helpdesk] kind = {kind!r}): open them there, and run "
+            "`settle serve`; a deployment without [helpdesk] takes them from files"
+        )
 
 
 class SettingMissing(ServiceError):

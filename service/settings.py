@@ -123,6 +123,60 @@ class SecretSettings(_Section):
     generate: tuple[str, ...] = ()
 
 
+class EmbeddedHelpdeskSettings(_Section):
+    """Tickets in the app database, from files."""
+
+    kind: Literal["embedded"] = "embedded"
+
+
+class LiveHelpdeskSettings(_Section):
+    """How ``settle serve`` learns what happens in a helpdesk elsewhere."""
+
+    poll_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+    """Between two looks at what changed."""
+    overlap_seconds: Annotated[int, Field(ge=0, le=86400)] = 300
+    """How far each look reaches back behind the one before: more than the two clocks differ."""
+    webhook_secret: str = ""
+    """Of the helpdesk's webhooks; without one, no port is opened."""
+
+
+class DjangoHelpdeskSettings(LiveHelpdeskSettings):
+    """A django-helpdesk."""
+
+    kind: Literal["django-helpdesk"]
+    url: str
+    token: str
+    """API token of the agent's own staff user."""
+    agent_user: int
+    """That user's id."""
+    hand_off_queue: int | None = None
+    """Id of the queue that tickets for people are moved to."""
+
+
+class HttpHelpdeskSettings(LiveHelpdeskSettings):
+    """A helpdesk with the JSON API of docs/connectors.md."""
+
+    kind: Literal["http"]
+    url: str
+    token: str
+
+
+class CustomHelpdeskSettings(LiveHelpdeskSettings):
+    """A connector of the deployment's own."""
+
+    kind: Literal["custom"]
+    connector: Annotated[str, Field(pattern=r"^[\w./-]+\.py:[A-Za-z_]\w*$")]
+    """``FILE.py:Class`` below the deployment's folder."""
+    settings: dict[str, str] = {}
+    """What the class is told beside the tenant."""
+
+
+HelpdeskSettings = Annotated[
+    EmbeddedHelpdeskSettings | DjangoHelpdeskSettings | HttpHelpdeskSettings | CustomHelpdeskSettings,
+    Field(discriminator="kind"),
+]
+
+
 class Settings(_Section):
     """``settle.toml``."""
 
@@ -139,6 +193,7 @@ class Settings(_Section):
     tools: ToolSettings
     sources: dict[str, SourceSettings]
     knowledge: KnowledgeSettings = KnowledgeSettings()
+    helpdesk: HelpdeskSettings = EmbeddedHelpdeskSettings()
     process: tuple[ProcessSettings, ...] = ()
     secrets: SecretSettings = SecretSettings()
 
@@ -198,6 +253,11 @@ def _filled(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
         if isinstance(source, HttpSourceSettings):
             yield ("sources", name, "url"), source.url
             yield ("sources", name, "token"), source.token
+    for name, value in settings.helpdesk.model_dump().items():
+        inner = value if isinstance(value, dict) else {}
+        yield from ((("helpdesk", name, each), str(inner[each])) for each in inner)
+        if isinstance(value, str):
+            yield ("helpdesk", name), value
 
 
 class Secrets:

@@ -20,6 +20,9 @@ APPLICATION = "settle"
 VERSION = "settle-1"
 """Jobs of another version are not taken up; raise it only when the order of a job's steps changes."""
 QUEUE = "tickets"
+_TRY = "~~"
+"""Between a job's id and the number of its try, from the second on."""
+_FAILED = ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]
 
 
@@ -81,6 +84,26 @@ class DurableEngine:
         """Add a job; the same id twice is one job. Jobs of one partition run one after the other."""
         with SetWorkflowID(job_id), SetEnqueueOptions(queue_partition_key=partition):
             await DBOS.enqueue_workflow_async(QUEUE, self._workflow, job_id)
+
+    async def try_again(self, *, at_most: int) -> None:
+        """Continue every job that ended with an error from its last finished step; ``at_most`` tries for each."""
+        failed = await DBOS.list_workflows_async(
+            status=_FAILED, was_forked_from=False, load_input=False, load_output=False
+        )
+        for one in failed:
+            name, _, tries = one.workflow_id.partition(_TRY)
+            if int(tries or 1) >= at_most:
+                continue
+            steps = await DBOS.list_workflow_steps_async(one.workflow_id, load_output=False)
+            last = max((step["function_id"] for step in steps), default=0)
+            with SetWorkflowID(f"{name}{_TRY}{int(tries or 1) + 1}"):
+                await DBOS.fork_workflow_async(
+                    one.workflow_id,
+                    last,
+                    application_version=VERSION,
+                    queue_name=QUEUE,
+                    queue_partition_key=one.queue_partition_key,
+                )
 
     async def idle(self) -> None:
         """Return when no job is waiting or under way."""

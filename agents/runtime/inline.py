@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
@@ -22,11 +23,21 @@ class InlineRuntime:
         return self._results[key]
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """A job with what it remembers of its earlier tries."""
+
+    id: str
+    tries: int = 0
+    runtime: InlineRuntime = field(default_factory=InlineRuntime)
+
+
 class InlineEngine:
     """Works on jobs one after the other, in `idle`."""
 
     def __init__(self) -> None:
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self._failed: list[_Waiting] = []
         self._seen: set[str] = set()
         self._job: Job | None = None
         self._runtime = InlineRuntime()
@@ -39,14 +50,24 @@ class InlineEngine:
         """Add a job; the same id twice is one job."""
         if job_id not in self._seen:
             self._seen.add(job_id)
-            self._waiting.append(job_id)
+            self._waiting.append(_Waiting(job_id))
+
+    async def try_again(self, *, at_most: int) -> None:
+        """Continue every job that ended with an error from its last finished step; ``at_most`` tries for each."""
+        failed, self._failed = self._failed, []
+        self._waiting += [one for one in failed if one.tries < at_most]
 
     async def idle(self) -> None:
         """Work until no job is waiting."""
         while self._waiting:
             assert self._job is not None, "start() comes first"
-            self._runtime = InlineRuntime()
-            await self._job(self._waiting.popleft())
+            one = self._waiting.popleft()
+            one.tries += 1
+            self._runtime = one.runtime
+            try:
+                await self._job(one.id)
+            except Exception:  # as the durable engine: the job says what went wrong, the others go on
+                self._failed.append(one)
 
     async def stop(self) -> None:
         """Nothing to stop."""

@@ -35,6 +35,10 @@ class Engine(Protocol):
         """Add a job; the same id twice is one job. Jobs of one partition run one after the other."""
         ...
 
+    async def try_again(self, *, at_most: int) -> None:
+        """Continue every job that ended with an error from its last finished step; ``at_most`` tries for each."""
+        ...
+
     async def idle(self) -> None:
         """Return when no job is waiting or under way."""
         ...

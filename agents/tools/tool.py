@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, create_m
 
 from agents.canonical import sha256_hex
 from agents.clock import Clock
-from agents.errors import BrowserUnavailable, InvalidTool, ToolFailed, ToolOutcomeUnknown
+from agents.errors import BrowserUnavailable, HelpdeskUnavailable, InvalidTool, ToolFailed, ToolOutcomeUnknown
 from agents.evidence import Evidence, EvidenceStore
 from agents.knowledge.library import Library
 from agents.policy.labels import Integrity, Label, Labelled
@@ -121,6 +121,7 @@ class Tool:
         Raises:
             ToolFailed: it failed and changed nothing (for a tool with an effect only the tool itself may say so).
             ToolOutcomeUnknown: a tool with an effect raised, timed out or answered in another shape.
+            HelpdeskUnavailable: the reply tool's helpdesk does not answer; the whole job is continued later.
         """
         answer = await self._guarded(self.function, context, self.check_args(args))
         assert answer is not None, "only a lookup may answer None"
@@ -160,7 +161,7 @@ class Tool:
                 answer = await _within(self.timeout, function(context, **args))
             else:
                 answer = await _within(self.timeout, _in_thread(lambda: function(context, **args)))
-        except (ToolFailed, ToolOutcomeUnknown):
+        except (ToolFailed, ToolOutcomeUnknown, HelpdeskUnavailable):
             raise
         except BrowserUnavailable as error:
             raise ToolFailed(str(error), code="browser_unavailable") from error

@@ -14,6 +14,7 @@ COMMANDS = {
     "run": ("run:app", "Work on the tickets in a file, from the first word to the outcome."),
     "simulate": ("simulate:app", "Rehearse tickets of the past: what would be done and charged, and what wrongly."),
     "eval": ("eval:app", "Rehearse tickets with two versions of a deployment; fail below given rates."),
+    "serve": ("serve:app", "Work on the tickets of a live helpdesk, until stopped."),
     "tickets": ("tickets:app", "List tickets: what happened, the verdict, the charge."),
     "outcomes": ("outcomes:app", "List outcomes and what they cost."),
     "runs": ("runs:app", "Show what was done for a ticket, step by step, with its evidence."),

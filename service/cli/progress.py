@@ -23,6 +23,9 @@ _LINES = {
     "task.waiting_requester": ("asks the requester ({code})", "cyan"),
     "task.waiting_approval": ("waits for a person's approval", "cyan"),
     "task.answered": ("answered, nothing claimed ({code})", ""),
+    "job.postponed": ("goes on when the helpdesk answers: {reason}", "yellow"),
+    "helpdesk.away": ("does not answer: {reason}", "yellow"),
+    "helpdesk.back": ("answers again", ""),
     "task.handed_off": ("handed to a person ({code})", "yellow"),
 }
 
@@ -31,7 +34,7 @@ def tell(moment: Moment) -> None:
     """Print a moment's line, if it has one."""
     if moment.name in _LINES:
         text, style = _LINES[moment.name]
-        live(moment.ticket_id, text.format_map(_Known(moment.data)), style)
+        live(moment.ticket_id or "helpdesk", text.format_map(_Known(moment.data)), style)
 
 
 class _Known(dict[str, object]):

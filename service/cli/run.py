@@ -59,7 +59,7 @@ def run(
     place = state_to_work_on(deployment, state)
     worked = Worked()
     if first is not None:
-        browser = not no_browser and _browser_found()
+        browser = not no_browser and browser_found()
         listed = None if as_json else MOST_LISTED
         worked = asyncio.run(_work(place, chain([first], taken), browser=browser, quiet=as_json, most_listed=listed))
     problems = sorted([*problems, *worked.problems], key=lambda problem: problem.row)
@@ -102,12 +102,13 @@ async def _work(state: State, taken: Iterable[Taken], *, browser: bool, quiet: b
     problems: list[RowProblem] = []
     rows: dict[str, int] = {}
     async with running(state, browser=browser, progress=silent if quiet else tell) as run:
+        helpdesk = run.embedded
         await run.desk.catch_up()
         await run.settlement.settle_due()
         for one in taken:
             ticket = one.ticket
             rows[ticket.id] = one.row
-            if not run.helpdesk.open(ticket) and not _same(await run.helpdesk.get(ticket.id), ticket):
+            if not helpdesk.open(ticket) and not _same(await run.helpdesk.get(ticket.id), ticket):
                 message = f"{ticket.id} was opened before with other words; it stays as it is. Give this one another id"
                 problems.append(RowProblem(row=one.row, message=message))
             await run.desk.notice(ticket.id)
@@ -160,7 +161,8 @@ def _hints(run: Running, tickets: Set[str]) -> list[str]:
     return hints
 
 
-def _browser_found() -> bool:
+def browser_found() -> bool:
+    """True if there is a Chromium; otherwise a warning says how to get one."""
     if find_chromium() is not None:
         return True
     warn("No Chromium was found: tools go without a browser. `settle doctor` says how to get one.")

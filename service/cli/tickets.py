@@ -8,7 +8,7 @@ import typer
 
 from service.cli.books import StateOption, open_books
 from service.cli.output import AsJson, money, print_json, print_table
-from service.helpdesks.embedded import EmbeddedHelpdesk
+from service.helpdesks.connect import known_tickets
 from service.summary import TicketLine, ticket_lines
 
 app = typer.Typer(add_completion=False)
@@ -18,8 +18,8 @@ app = typer.Typer(add_completion=False)
 def tickets(state: StateOption = None, as_json: AsJson = False) -> None:
     """List tickets: what happened, the verdict, the charge or why there is none."""
     with open_books(state) as books:
-        helpdesk = EmbeddedHelpdesk(books.database, books.tenant, books.clock)
-        lines = ticket_lines(books.database, books.tenant, books.currency, helpdesk.list())
+        known = known_tickets(books.state, books.settings, books.database, books.clock)
+        lines = ticket_lines(books.database, books.tenant, books.currency, known)
         if as_json:
             print_json(lines)
         else:

@@ -80,7 +80,7 @@ async def reopen(folder: Path, console: Console, *, browser: bool) -> bool:
         console.print(f"Invoiced: {before.invoiced} ({before.bundles[0].name})", highlight=False)
         text = "Das ist nicht erledigt, das Geld ist nie angekommen. Bitte prüfen Sie das noch einmal."
         console.print(f"The customer writes: [dim]{text}[/]", highlight=False)
-        run.helpdesk.write(REFUND, text, key=f"{REFUND}:reopened", author=Author.REQUESTER)
+        run.embedded.write(REFUND, text, key=f"{REFUND}:reopened", author=Author.REQUESTER)
         await run.desk.notice(REFUND)
         await run.desk.idle()
         run.settlement.write_bundle(before.bundles[0].name)

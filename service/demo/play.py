@@ -72,7 +72,7 @@ async def work(run: Running, script: Script) -> None:
     """Open the tickets and work on them until nobody has anything to say."""
     _sign(run)
     for ticket in script.tickets:
-        run.helpdesk.open(ticket)
+        run.embedded.open(ticket)
         await run.desk.notice(ticket.id)
     await script.play(run)
 
@@ -110,7 +110,7 @@ def ending(run: Running) -> Ending:
         checked = verify_bundle(bundle)
         problems += [f"{bundle.name}: {problem}" for check in checked.checks for problem in check.problems]
     return Ending(
-        tickets=ticket_lines(run.database, tenant, currency, run.helpdesk.list()),
+        tickets=ticket_lines(run.database, tenant, currency, run.embedded.list()),
         outcomes=outcome_lines(run.database, tenant, currency),
         charged=Money(minor=books.charged.get(currency, 0), currency=currency),
         ledger=Money(minor=books.ledger.get(currency, 0), currency=currency),

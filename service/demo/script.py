@@ -93,6 +93,6 @@ class Script:
         """Write a word once; False if it is there already."""
         key = f"{word.ticket}:{word.after}"
         before = await run.helpdesk.get(word.ticket)
-        after = run.helpdesk.write(word.ticket, word.text, key=key, author=Author.REQUESTER)
+        after = run.embedded.write(word.ticket, word.text, key=key, author=Author.REQUESTER)
         await run.desk.notice(word.ticket)
         return after.version != before.version

@@ -15,7 +15,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from agents.errors import HelpdeskUnavailable
 
@@ -26,6 +26,7 @@ MAX_FILE = 32 * 1024 * 1024
 _FINISHED = {429, 500, 503}
 _STILL_AT_IT = {408, 502, 504}
 _Found = TypeVar("_Found")
+_Row = TypeVar("_Row", bound=BaseModel)
 
 
 class _Failed(Exception):
@@ -93,8 +94,8 @@ class HelpdeskClient:
         return await self._repeated(lambda: self._json("GET", path, params=params))
 
     async def download(self, path: str) -> bytes | None:
-        """The bytes at ``path``, without the credential; None for 404. Raises `HelpdeskUnavailable`."""
-        return await self._repeated(lambda: self._answer("GET", path, headers={}, limit=MAX_FILE))
+        """The bytes at ``path``; None for 404. Raises `HelpdeskUnavailable`."""
+        return await self._repeated(lambda: self._answer("GET", path, headers=self._headers, limit=MAX_FILE))
 
     async def write(self, method: str, path: str, body: JsonValue, *, key: str = "") -> JsonValue | None:
         """Write what is the same when it is written twice, because it is or because the helpdesk heeds ``key``.
@@ -103,7 +104,7 @@ class HelpdeskClient:
             key: sent as ``Idempotency-Key``.
 
         Returns:
-            The answer; None for 404.
+            The answer; None for 404, and an empty object where there is none.
 
         Raises:
             HelpdeskUnavailable: no usable answer within the limits; it may have been written.
@@ -157,8 +158,10 @@ class HelpdeskClient:
         answer = await self._answer(
             method, path, params=params, content=content, headers=headers or self._headers, limit=MAX_JSON
         )
-        if answer is None or not answer:
+        if answer is None:
             return None
+        if not answer and method != "GET":
+            return {}
         try:
             parsed: JsonValue = json.loads(answer)
         except (ValueError, RecursionError):
@@ -204,6 +207,15 @@ class HelpdeskClient:
             raise _Failed(f"{what}: the connection broke", lost=True) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _Failed(f"{what}: {type(error).__name__}") from None
+
+
+def parsed(model: type[_Row], answer: object) -> _Row:
+    """An answer as a record; `HelpdeskUnavailable` names the field that does not fit."""
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        raise HelpdeskUnavailable(f"the helpdesk's answer has no usable {place or model.__name__}") from None
 
 
 class _Tries:

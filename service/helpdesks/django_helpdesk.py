@@ -19,20 +19,20 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, BaseModel, JsonValue, ValidationError
+from pydantic import AwareDatetime, BaseModel, JsonValue
 
 from agents.errors import AttachmentMissing, HelpdeskUnavailable, TicketNotFound
 from agents.ticket import Attachment, Author, Message, Requester, Ticket, TicketStatus
-from service.helpdesks.client import HelpdeskClient
+from service.helpdesks.client import HelpdeskClient, parsed
 
 REOPENED, RESOLVED, CLOSED, DUPLICATE = 2, 3, 4, 5
 PAGE = 100
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 """When a ticket was opened that has no follow-up at all: no contract was in force then, so it is never charged."""
-_REF = re.compile(r"\s*^Ref: ([0-9A-F]{8})\s*\Z", re.MULTILINE)
+_REF = re.compile(r"(?:\r?\n){2}Ref: ([0-9A-F]{8})\s*\Z")
 _BRACES = re.compile(r"\{(?=[{%#])|(?<=%)\}")
 _SAID = {
     TicketStatus.OPEN: "Open again.",
@@ -41,9 +41,6 @@ _SAID = {
     TicketStatus.WITH_STAFF: "With staff.",
 }
 """What the agent's internal note says about a status; the last of them that stands counts."""
-
-
-_Row = TypeVar("_Row", bound=BaseModel)
 
 
 class _File(BaseModel):
@@ -68,7 +65,7 @@ class _FollowUp(BaseModel):
     @property
     def text(self) -> str:
         """The comment without our reference."""
-        return _REF.sub("", self.comment or "").strip()
+        return _REF.sub("", self.comment or "")
 
     @property
     def ref(self) -> str:
@@ -188,7 +185,7 @@ class DjangoHelpdesk:
         answer = await self._client.read(f"/api/tickets/{ticket_id}/")
         if answer is None:
             raise TicketNotFound(ticket_id)
-        return _parsed(_Ticket, answer)
+        return parsed(_Ticket, answer)
 
     async def _tickets(self, chosen: Mapping[str, str]) -> list[_Ticket]:
         """All tickets, or those that ``chosen`` describes, by id."""
@@ -196,7 +193,7 @@ class DjangoHelpdesk:
         page, pages = 1, 1
         while page <= pages:
             rows, count = await self._page("/api/tickets/", {**chosen, "page": str(page)})
-            found.update((one.id, one) for one in (_parsed(_Ticket, row) for row in rows))
+            found.update((one.id, one) for one in (parsed(_Ticket, row) for row in rows))
             page, pages = page + 1, -(-count // PAGE)
         return [found[id] for id in sorted(found)]
 
@@ -206,7 +203,7 @@ class DjangoHelpdesk:
         page = "last"
         while page != "0":
             rows, count = await self._page("/api/followups/", {"page": page})
-            these = [_parsed(_FollowUp, row) for row in rows]
+            these = [parsed(_FollowUp, row) for row in rows]
             found += [one for one in these if one.date >= since]
             if not these or these[0].date < since:
                 break
@@ -273,14 +270,6 @@ class DjangoHelpdesk:
         )
 
 
-def _parsed(model: type[_Row], answer: object) -> _Row:
-    try:
-        return model.model_validate(answer)
-    except ValidationError as error:
-        place = ".".join(map(str, error.errors()[0]["loc"]))
-        raise HelpdeskUnavailable(f"the helpdesk's answer has no usable {place}") from None
-
-
 def _reference(kind: str, key: str) -> str:
     return hashlib.sha256(f"{kind}\n{key}".encode()).hexdigest()[:8].upper()
 
@@ -299,7 +288,7 @@ def _opens(one: _FollowUp, description: str) -> bool:
 
 def _speaks(one: _FollowUp) -> bool:
     """False for changes without words, and for our own notes about the status."""
-    return bool((one.text and one.text not in _SAID.values()) or one.followupattachment_set)
+    return bool((one.text.strip() and one.text not in _SAID.values()) or one.followupattachment_set)
 
 
 def _status(status: int, ours: Sequence[_FollowUp]) -> TicketStatus:

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from sqlmodel import Session
 
@@ -22,13 +21,13 @@ from evaluators.tables import verdict_of_claim
 from service.clock import OffsetClock
 from service.database import Database
 from service.deployment import SETTINGS, State
-from service.helpdesks.embedded import EmbeddedHelpdesk
+from service.helpdesks.connect import known_tickets
 from service.report.books import BooksView, TicketLink, books_view
 from service.report.flow import Figure, Stage, figures, flow
 from service.report.pictures import Pictures
 from service.report.proof import ProofView, proof_view
 from service.report.tickets import TicketView, ticket_view
-from service.settings import load_settings
+from service.settings import Settings, load_settings
 from service.shown import amounts, day, when
 from service.summary import ticket_lines
 
@@ -77,18 +76,19 @@ def gather(state: State) -> ReportView:
     database = Database(state.database_url(settings.database))
     try:
         database.upgrade()
-        return _gather(state, database, settings.tenant, state.deployment / settings.contract)
+        return _gather(state, database, settings)
     finally:
         database.close()
 
 
-def _gather(state: State, database: Database, tenant: str, contract_file: Path) -> ReportView:
+def _gather(state: State, database: Database, settings: Settings) -> ReportView:
+    tenant, contract_file = settings.tenant, state.deployment / settings.contract
     clock = OffsetClock(state.folder / "clock")
     evidence = FileEvidenceStore(state.evidence)
     with database.transaction() as session:
         kept = {signed.reference: signed for signed in kept_contracts(session, tenant=tenant)}
     contract = _newest(kept) or load_contract(contract_file)[1]
-    tickets = EmbeddedHelpdesk(database, tenant, clock).list()
+    tickets = known_tickets(state, settings, database, clock)
     lines = ticket_lines(database, tenant, contract.currency, tickets)
     with database.transaction() as session:
         by_task = {one.task_id: one for one in outcomes(session, tenant=tenant)}

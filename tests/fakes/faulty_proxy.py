@@ -27,9 +27,10 @@ class Fault(StrEnum):
 class FaultyProxy:
     """Passes everything on, but for the faults it was given."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        """``transport`` leads to an application in this process instead of over the network."""
         self._upstream = upstream
-        self._client = httpx2.AsyncClient(trust_env=False, timeout=60)
+        self._client = httpx2.AsyncClient(trust_env=False, timeout=60, transport=transport)
         self._faults: deque[tuple[str, Fault]] = deque()
         self.away = False
         """True: every connection breaks at once."""

@@ -126,11 +126,13 @@ async def test_an_answer_may_be_only_so_large(monkeypatch: pytest.MonkeyPatch) -
         assert len(given.asked) == 1
 
 
-async def test_an_attachment_is_asked_for_without_the_credential() -> None:
-    async with serving(answer(200, b"\x00\x01"), answer(404)) as (given, client):
+async def test_a_file_may_be_only_so_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_FILE", 2)
+    async with serving(answer(200, b"\x00\x01"), answer(404), answer(200, b"\x00\x01\x02")) as (_, client):
         assert await client.download("/file") == b"\x00\x01"
         assert await client.download("/file") is None
-        assert "secret" not in "".join(given.asked)
+        with pytest.raises(HelpdeskUnavailable, match="larger than 2 bytes"):
+            await client.download("/file")
 
 
 async def test_deeply_nested_answers_are_no_json() -> None:

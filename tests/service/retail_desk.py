@@ -88,7 +88,7 @@ class RetailDesk:
         """The requester opens a ticket; nothing is worked on yet."""
         requester = Requester(email=email, name=name)
         subject = rest.pop("subject", "Question")
-        self.run.helpdesk.open(NewTicket(id=ticket, requester=requester, subject=subject, messages=messages, **rest))
+        self.run.embedded.open(NewTicket(id=ticket, requester=requester, subject=subject, messages=messages, **rest))
         await self.run.desk.notice(ticket)
 
     async def asks(self, ticket: str, email: str, *messages: str, **rest: Any) -> None:
@@ -98,8 +98,8 @@ class RetailDesk:
 
     async def interjects(self, ticket: str, text: str, *, automatic: bool = False) -> None:
         """The requester writes once more; nothing is worked on yet."""
-        key = f"{ticket}:later-{len(self.run.helpdesk.list())}-{text[:40]}-{len((await self.ticket(ticket)).messages)}"
-        self.run.helpdesk.write(ticket, text, key=key, author=Author.REQUESTER, automatic=automatic)
+        key = f"{ticket}:later-{len(self.run.embedded.list())}-{text[:40]}-{len((await self.ticket(ticket)).messages)}"
+        self.run.embedded.write(ticket, text, key=key, author=Author.REQUESTER, automatic=automatic)
         await self.run.desk.notice(ticket)
 
     async def writes(self, ticket: str, text: str, *, automatic: bool = False) -> None:
@@ -195,9 +195,9 @@ def swapped(name: str, *, change: Callable[[Callable[..., Any]], Callable[..., A
 
 @asynccontextmanager
 async def desk_at_work(
-    folder: Path, office: Office, *, tools: Swap = lambda toolbox: toolbox, signed: bool = True
+    folder: Path, office: Office, *, tools: Swap = lambda toolbox: toolbox, signed: bool = True, helpdesk: str = ""
 ) -> AsyncIterator[RetailDesk]:
-    """A desk of its own for one test, in ``folder``; the back office is shared."""
+    """A desk of its own for one test, in ``folder``; the back office is shared. ``helpdesk`` is a section of TOML."""
     copy, moments = folder / "retail", list[Moment]()
     shutil.copytree(RETAIL, copy, ignore=shutil.ignore_patterns(".settle", "__pycache__", "back_office", "tools"))
     settings = (RETAIL / "settle.toml").read_text(encoding="utf-8")
@@ -207,7 +207,7 @@ async def desk_at_work(
     settings = settings.replace('"tools/', f'"{RETAIL}/tools/')
     for name, value in CREDENTIALS.items():
         settings = settings.replace(f"${{secret.{name}}}", value)
-    (copy / "settle.toml").write_text(settings, encoding="utf-8")
+    (copy / "settle.toml").write_text(f"{settings}\n{helpdesk}", encoding="utf-8")
     state = make_state(folder / "state", copy)
     async with running(state, browser=False, tools=tools, progress=moments.append) as run:
         if signed:

@@ -289,7 +289,7 @@ async def test_an_answer_is_not_repeated_to_a_machine_or_to_thanks(tmp_path: Pat
 async def test_an_answer_is_not_repeated_when_staff_write(tmp_path: Path, office: Office) -> None:
     async with desk_at_work(tmp_path, office) as desk:
         await desk.asks("T-1", "served@example.com", BROKEN.format(order="19999"))
-        desk.run.helpdesk.write("T-1", "I will take it from here.", key="staff", author=Author.STAFF)
+        desk.run.embedded.write("T-1", "I will take it from here.", key="staff", author=Author.STAFF)
         await desk.run.desk.notice("T-1")
         await desk.run.desk.idle()
         assert desk.stands("T-1") == ("answered", "order_not_found")

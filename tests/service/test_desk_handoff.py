@@ -105,7 +105,7 @@ async def test_the_weekly_report_of_the_desks_work(tmp_path: Path, office: Offic
         await refused(desk, "T-2")
         await desk.settle()
         for ticket, stars in (("T-1", 4), ("T-2", 1), ("T-1", 5)):
-            desk.run.helpdesk.rate(ticket, stars)
+            desk.run.embedded.rate(ticket, stars)
             await desk.run.desk.notice(ticket)
             await desk.run.desk.idle()
         assert desk.outcome("T-1") == ("settled", "proof_stands", 99)

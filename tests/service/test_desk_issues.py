@@ -220,7 +220,7 @@ async def test_a_merged_ticket_is_left_alone(tmp_path: Path, office: Office) -> 
     async with desk_at_work(tmp_path, office) as desk:
         await desk.asks("T-1", "merge@example.com", BROKEN.format(order=order))
         await desk.opens("T-2", "merge@example.com", "A wholesale enquiry")
-        desk.run.helpdesk.merge("T-1", into="T-2")
+        desk.run.embedded.merge("T-1", into="T-2")
         await desk.run.desk.notice("T-1")
         await desk.run.desk.idle()
         assert desk.stands("T-1") == ("excluded", "merged")

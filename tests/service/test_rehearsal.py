@@ -54,7 +54,7 @@ class Stage:
         with self.desk.run.database.transaction() as session:
             assert tables.tasks(session, "acme") == []
             assert tables.receipts_of_task(session, "acme", "T-1:task-1") == []
-        assert self.desk.run.helpdesk.list() == []
+        assert self.desk.run.embedded.list() == []
         return played
 
     async def task(self, *messages: str, **rest: Any) -> RehearsedTask:

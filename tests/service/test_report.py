@@ -173,7 +173,7 @@ async def _play(state: State) -> None:
             row = json.loads(line)
             if row["id"] in TICKETS:
                 requester = Requester(**row["requester"])
-                run.helpdesk.open(
+                run.embedded.open(
                     NewTicket(
                         id=row["id"],
                         requester=requester,
@@ -205,7 +205,7 @@ def _sign(run: Running) -> None:
 
 
 async def _write(run: Running, ticket_id: str, text: str) -> None:
-    run.helpdesk.write(ticket_id, text, key=f"{ticket_id}:again", author=Author.REQUESTER)
+    run.embedded.write(ticket_id, text, key=f"{ticket_id}:again", author=Author.REQUESTER)
     await run.desk.notice(ticket_id)
     await run.desk.idle()
 

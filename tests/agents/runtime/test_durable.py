@@ -36,3 +36,9 @@ def test_a_job_that_died_is_finished_by_the_next_process_from_its_last_step(tmp_
     assert sorted(lines) == sorted([*job("a"), "a two", *job("b"), *job("c")])
     assert lines.count("a one") == 1
     assert lines[lines.index("a end") :] == ["a end", *job("b"), *job("c")]
+
+
+def test_a_job_that_failed_continues_from_its_last_finished_step(tmp_path: Path) -> None:
+    code, lines = work(tmp_path, "fail")
+    assert code == 0
+    assert lines == ["a one", "a two", *job("b"), *job("c"), "a two", "a two", "a three", "a end"]

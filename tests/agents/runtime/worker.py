@@ -1,6 +1,7 @@
 """A process that works on a durable engine: ``python worker.py DATABASE LOG MODE``.
 
-Every step of every job writes a line to LOG. MODE ``crash`` ends the process inside a job, without any warning.
+Every step of every job writes a line to LOG. MODE ``crash`` ends the process inside a job, without any warning; with
+``fail`` that job's second step fails twice, and with ``resume`` no job is added.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ async def main(path: str, log: str, mode: str) -> None:
             file.flush()
             os.fsync(file.fileno())
 
+    failures = 2 if mode == "fail" else 0
+
     async def job(job_id: str) -> None:
         runtime = engine.runtime()
 
@@ -47,6 +50,10 @@ async def main(path: str, log: str, mode: str) -> None:
             await asyncio.sleep(0)
             if name == "two" and mode == "crash" and job_id == "a":
                 os._exit(7)
+            nonlocal failures
+            if name == "two" and job_id == "a" and failures:
+                failures -= 1
+                raise ConnectionError
             return f"{job_id}-{name}"
 
         for name in ("one", "two", "three"):
@@ -61,6 +68,10 @@ async def main(path: str, log: str, mode: str) -> None:
         if mode == "again":
             await engine.idle()
             await engine.enqueue("a", partition="T-1")
+        if mode == "fail":
+            for _ in range(4):
+                await engine.idle()
+                await engine.try_again(at_most=3)
     await engine.idle()
     await engine.stop()
 
