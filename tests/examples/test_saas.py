@@ -117,7 +117,7 @@ def _sign(run: Running) -> None:
 
 
 async def _open(run: Running, ticket: NewTicket) -> None:
-    run.helpdesk.open(ticket)
+    run.embedded.open(ticket)
     await run.desk.notice(ticket.id)
     await run.desk.idle()
 
@@ -135,7 +135,7 @@ async def _approve(run: Running) -> None:
 async def _write(run: Running, after: str) -> None:
     for number, each in enumerate(CUSTOMERS):
         if each["after"] == after:
-            run.helpdesk.write(each["ticket"], each["text"], key=f"later-{number}", author=Author.REQUESTER)
+            run.embedded.write(each["ticket"], each["text"], key=f"later-{number}", author=Author.REQUESTER)
             await run.desk.notice(each["ticket"])
             await run.desk.idle()
 
