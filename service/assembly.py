@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -28,7 +30,7 @@ from service.errors import StateInUse, TicketsElsewhere
 from service.helpdesks.connect import connect
 from service.helpdesks.embedded import EmbeddedHelpdesk
 from service.journal import SqlJournal, SqlSnapshots
-from service.knowledge import open_library
+from service.knowledge import library_in, open_library
 from service.processes import Processes
 from service.progress import Moment, Progress, silent
 from service.proving import Proving
@@ -186,14 +188,19 @@ async def rehearsing(state: State, *, browser: bool = True) -> AsyncIterator[Reh
     secrets = state.secrets(deployment.settings)
     made = {name: secrets.get(name) for name in deployment.settings.secrets.generate}
     wanted = deployment.settings.process
-    with Processes(wanted, deployment=deployment.folder, state=state.folder, secrets=secrets) as processes:
+    with (
+        Processes(wanted, deployment=deployment.folder, state=state.folder, secrets=secrets) as processes,
+        tempfile.TemporaryDirectory(prefix="settle-rehearsal-") as folder,
+    ):
         processes.start(made)
+        library = library_in(Path(folder), deployment)
         async with _browser(browser) as chromium:
             yield Rehearsal(
                 deployment=deployment,
                 settings=deployment.tool_settings(secrets, processes.urls),
                 sources=deployment.sources(secrets, processes.urls, clock),
                 browser=chromium,
+                library=library,
                 clock=clock,
             )
 

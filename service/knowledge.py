@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from agents.embedding import embed
 from agents.knowledge import Library, PassageIndex
 from agents.knowledge.embeddings import Embedded
@@ -20,11 +22,18 @@ def open_library(deployment: Deployment, state: State, database: Database) -> Li
         InvalidDocument: an article changed and its version did not.
         EmbeddingsUnavailable: the settings ask for embeddings, and their files are missing.
     """
-    if not deployment.articles:
-        return None
+    return _library(deployment, _shelf(deployment, state, database)) if deployment.articles else None
+
+
+def library_in(folder: Path, deployment: Deployment) -> Library | None:
+    """As `open_library`, with a new index in ``folder``: for rehearsals, which leave the state alone."""
+    return _library(deployment, SqliteShelf(folder / "knowledge.db")) if deployment.articles else None
+
+
+def _library(deployment: Deployment, shelf: Shelf) -> Library:
     settings = deployment.settings.knowledge
     meanings = Embedded(embed) if settings.embeddings else None
-    index = PassageIndex(_shelf(deployment, state, database), meanings)
+    index = PassageIndex(shelf, meanings)
     index.refresh(deployment.articles)
     return Library(index=index, groups=settings.audiences, base_language=settings.base_language)
 

@@ -8,6 +8,7 @@ given, and counted. `settle simulate` plays tickets from history, a desk in shad
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -21,8 +22,10 @@ from agents.effect import EffectObserver, PendingEffect
 from agents.evidence import MemoryEvidenceStore
 from agents.executor import Executor
 from agents.journal import MemoryJournal
+from agents.knowledge import Library
 from agents.money import Money
 from agents.planner import ProcedureSelector, detect_language
+from agents.planner.issues import Issue
 from agents.planner.plan import Plan
 from agents.receipt import Effect, Receipt, ReceiptState
 from agents.rehearsal import RehearsalHelpdesk, approve_all, rehearsed
@@ -39,8 +42,8 @@ from evaluators import Finding, MemorySnapshots, Observer, OutcomeTerms, SystemO
 from evaluators.foresight import Foreseen, foresee
 from service.deployment import Deployment
 from service.shown import value
+from service.triage import Begin, Exclude, look
 
-SPAM = "spam"
 MAX_JOBS = 30
 """Stretches of work on one task; the questions and approvals of a plan end long before."""
 _log = structlog.get_logger()
@@ -54,7 +57,7 @@ class RehearsedEnd(StrEnum):
     ANSWERED = "answered"
     """The requester would be told something, and nothing would be claimed."""
     WAITING = "waiting"
-    """The requester would be asked, and the history holds no answer."""
+    """The requester would be asked, and there is no answer yet."""
     HANDED_OFF = "handed_off"
     NOT_WORKED_ON = "not_worked_on"
 
@@ -156,6 +159,7 @@ class Rehearsal:
         settings: Mapping[str, str],
         sources: Mapping[str, SystemOfRecord],
         browser: Browser | None,
+        library: Library | None,
         clock: Clock,
     ) -> None:
         """``settings`` are what tools are told; ``sources`` are read with the evaluators' own credential."""
@@ -165,6 +169,7 @@ class Rehearsal:
         self._settings = settings
         self._sources = sources
         self._browser = browser
+        self._library = library
         self._clock = clock
 
     @property
@@ -184,41 +189,85 @@ class Rehearsal:
             later: the requester's further messages, each delivered when the run asks for something.
         """
         language = detect_language("\n".join(ticket.own_words()), among=self._deployment.replies.languages())
-        if SPAM in {tag.strip().casefold() for tag in ticket.tags}:
-            why = "the helpdesk tagged it as spam"
-            end = RehearsedEnd.NOT_WORKED_ON
-            return Rehearsed(ticket=ticket.id, language=language, end=end, tasks=(), why=why, replies=())
         scene = _Scene(ticket, later, self._clock)
-        try:
-            task = await self._task(scene, language)
-        except Exception as error:
-            _log.exception("rehearsal failed", ticket=ticket.id)
-            task = _unworked("internal_error", f"{type(error).__name__}: {error}"[:500])
+        why, tasks = "", tuple[RehearsedTask, ...]()
+        match look(ticket, [], {}, self._selector):
+            case Exclude(detail=detail):
+                why = detail
+            case Begin(issues=issues):
+                try:
+                    tasks = tuple(await self._tasks(scene, language, issues))
+                except Exception as error:
+                    _log.exception("rehearsal failed", ticket=ticket.id)
+                    tasks = (_unworked("internal_error", f"{type(error).__name__}: {error}"[:500]),)
         return Rehearsed(
             ticket=ticket.id,
             language=language,
-            end=task.end,
-            tasks=(task,),
-            why=task.why,
+            end=max((task.end for task in tasks), key=list(RehearsedEnd).index, default=RehearsedEnd.NOT_WORKED_ON),
+            tasks=tasks,
+            why=why or "; ".join(task.why for task in tasks if task.why),
             replies=tuple(scene.helpdesk.replies),
             unread=scene.helpdesk.unread,
         )
 
-    async def _task(self, scene: _Scene, language: str) -> RehearsedTask:
+    async def _tasks(self, scene: _Scene, language: str, issues: Sequence[Issue]) -> list[RehearsedTask]:
+        """Every issue of the ticket, in order, and the one reply to several."""
         ticket = await scene.helpdesk.get(scene.ticket_id)
-        chosen = self._selector.select("\n".join(ticket.own_words()))
-        if chosen.procedure is None:
-            return _unworked("no_procedure", chosen.reason)
-        plan = chosen.procedure.plan
-        task = Task(
-            tenant=ticket.tenant,
-            id=f"{ticket.id}:task-1",
-            ticket_id=ticket.id,
-            requester=ticket.requester,
-            language=language,
-            opened_at=ticket.opened_at,
-        )
-        end = await self._run(scene, task, plan)
+        tasks = [
+            Task(
+                tenant=ticket.tenant,
+                id=f"{ticket.id}:task-{number}",
+                ticket_id=ticket.id,
+                requester=ticket.requester,
+                language=language,
+                procedure=issue.procedure.name if issue.procedure else "",
+                about=issue.words,
+                heard=len(ticket.requester_messages()),
+                opened_at=ticket.opened_at,
+            )
+            for number, issue in enumerate(issues, 1)
+        ]
+        plans = [issue.procedure.plan if issue.procedure else None for issue in issues]
+        ends = await self._run(scene, tasks, plans)
+        return [
+            await self._found(scene, task, plan, end) if plan is not None else _unworked("no_procedure", issue.reason)
+            for task, plan, issue, end in zip(tasks, plans, issues, ends, strict=True)
+        ]
+
+    async def _run(self, scene: _Scene, tasks: Sequence[Task], plans: Sequence[Plan | None]) -> list[End | None]:
+        """All jobs of the ticket: approvals are given, questions answered as far as the history goes."""
+        executor = self._executor(scene)
+        for job in range(1, MAX_JOBS + 1):
+            ticket = await scene.helpdesk.get(scene.ticket_id)
+            works = [
+                Work(task=task, run=_run_of(task, plan, job), plan=plan, ticket=ticket, alone=len(tasks) == 1)
+                for task, plan in zip(tasks, plans, strict=True)
+                if plan is not None
+            ]
+            done = [await executor.run(work, InlineRuntime()) for work in works]
+            scene.approvals += [(one.task_id, one.reason) for one in approve_all(scene.journal)]
+            waiting = [end for end in done if isinstance(end, Ended) and end.state is TaskState.WAITING_APPROVAL]
+            asked = [
+                work.task.id
+                for work, end in zip(works, done, strict=True)
+                if isinstance(end, Ended) and end.state is TaskState.WAITING_REQUESTER
+            ]
+            scene.questions.update(asked)
+            if asked and not scene.helpdesk.deliver():
+                break
+            if not asked and not waiting:
+                await self._tell(executor, works, done)
+                break
+        ends = iter(done)
+        return [None if plan is None else next(ends) for plan in plans]
+
+    async def _tell(self, executor: Executor, works: Sequence[Work], ends: Sequence[End]) -> None:
+        """The one reply to several issues."""
+        drafts = [end.draft for end in ends if isinstance(end, Claimed | Ended) and end.draft]
+        if drafts:
+            await executor.tell(works[0], drafts, InlineRuntime())
+
+    async def _found(self, scene: _Scene, task: Task, plan: Plan, end: End | None) -> RehearsedTask:
         receipts = scene.receipts(task.id)
         found = RehearsedTask(
             procedure=plan.procedure,
@@ -227,15 +276,15 @@ class Rehearsal:
             why="",
             outcome_type="",
             intended=plan.outcome,
-            subject=scene.subject,
+            subject=scene.subjects.get(task.id, ""),
             proof=None,
             charge_minor=0,
             charge_most_minor=0,
             effects=tuple(
                 RehearsedEffect(tool=receipt.tool, args=receipt.args) for receipt in receipts if receipt.changes_record
             ),
-            approvals=tuple(scene.approvals),
-            questions=scene.questions,
+            approvals=tuple(reason for task_id, reason in scene.approvals if task_id == task.id),
+            questions=scene.questions[task.id],
             nothing_found=tuple(_said(receipt) for receipt in receipts if _found_nothing(receipt)),
         )
         match end:
@@ -243,32 +292,13 @@ class Rehearsal:
                 return await self._claimed(found, claim, scene, receipts)
             case Ended(state=TaskState.ANSWERED):
                 return _with(found, end=RehearsedEnd.ANSWERED, code=end.code, why=end.reason)
-            case Ended(state=TaskState.WAITING_REQUESTER):
-                why = f"{end.reason}; the history has no answer"
+            case Ended(state=TaskState.WAITING_REQUESTER | TaskState.WAITING_APPROVAL):
+                why = f"{end.reason}; there is no answer yet"
                 return _with(found, end=RehearsedEnd.WAITING, code=end.code, why=why)
             case Ended():
                 return _with(found, code=end.code, why=f"{end.reason} (step {end.step})")
             case _:
                 return _with(found, code="too_many_jobs", why=f"it did not end in {MAX_JOBS} stretches of work")
-
-    async def _run(self, scene: _Scene, task: Task, plan: Plan) -> End | None:
-        """The run with all its jobs: approvals are given, questions answered as far as the history goes."""
-        run = Run(tenant=task.tenant, id=f"{task.id}:run-1", task_id=task.id, procedure=plan.procedure, job=0)
-        executor = self._executor(scene)
-        for job in range(1, MAX_JOBS + 1):
-            ticket = await scene.helpdesk.get(task.ticket_id)
-            work = Work(task=task, run=run.model_copy(update={"job": job}), plan=plan, ticket=ticket)
-            end = await executor.run(work, InlineRuntime())
-            match end:
-                case Ended(state=TaskState.WAITING_APPROVAL):
-                    scene.approvals += [approval.reason for approval in approve_all(scene.journal)]
-                case Ended(state=TaskState.WAITING_REQUESTER):
-                    scene.questions += 1
-                    if not scene.helpdesk.deliver():
-                        return end
-                case Claimed() | Ended():
-                    return end
-        return None
 
     async def _claimed(
         self, found: RehearsedTask, claim: Claim, scene: _Scene, receipts: Sequence[Receipt]
@@ -311,6 +341,7 @@ class Rehearsal:
             clock=self._clock,
             settings=self._settings,
             browser=self._browser,
+            library=self._library,
         )
 
     def _terms_for(self, outcome_type: str) -> OutcomeTerms | None:
@@ -324,9 +355,9 @@ class _Scene:
         self.ticket_id = ticket.id
         self.helpdesk = RehearsalHelpdesk(ticket, later=later, clock=clock)
         self.journal = MemoryJournal()
-        self.approvals: list[str] = []
-        self.questions = 0
-        self.subject = ""
+        self.approvals: list[tuple[str, str]] = []
+        self.questions: Counter[str] = Counter()
+        self.subjects: dict[str, str] = {}
 
     def receipts(self, task_id: str) -> list[Receipt]:
         return [one for one in self.journal.receipts.values() if one.task_id == task_id]
@@ -340,8 +371,12 @@ class _Watched:
         self._scene = scene
 
     async def before_effect(self, effect: PendingEffect) -> None:
-        self._scene.subject = effect.subject
+        self._scene.subjects[effect.task_id] = effect.subject
         await self._observer.before_effect(effect)
+
+
+def _run_of(task: Task, plan: Plan, job: int) -> Run:
+    return Run(tenant=task.tenant, id=f"{task.id}:run-1", task_id=task.id, procedure=plan.procedure, job=job)
 
 
 def _unworked(code: str, why: str) -> RehearsedTask:

@@ -33,7 +33,12 @@ class Stage:
         settings = run.deployment.tool_settings(run.state.secrets(run.deployment.settings), {})
         self.desk = desk
         self.rehearsal = Rehearsal(
-            deployment=run.deployment, settings=settings, sources=run.sources, browser=None, clock=run.clock
+            deployment=run.deployment,
+            settings=settings,
+            sources=run.sources,
+            browser=None,
+            library=None,
+            clock=run.clock,
         )
 
     async def play(self, *messages: str, email: str = "ann@example.com", tags: tuple[str, ...] = ()) -> Rehearsed:
@@ -138,6 +143,21 @@ async def test_what_is_not_there_any_more_is_said(tmp_path: Path, office: Office
         assert task.subject == ""
 
 
+async def test_two_issues_are_two_tasks_and_one_reply(tmp_path: Path, office: Office) -> None:
+    broken, other = office.order("ann@example.com"), office.order("ann@example.com", status="processing", total=30_000)
+    async with stage(tmp_path, office) as on:
+        played = await on.play(f"{BROKEN.format(order=broken)} And also please cancel my order {other}.")
+        assert [(task.outcome_type, task.subject) for task in played.tasks] == [
+            ("refund_issued", f"order:{broken}"),
+            ("order_cancelled", f"order:{other}"),
+        ]
+        assert (played.end, played.charge_minor, len(played.replies)) == (RehearsedEnd.RESOLVED, 99 + 79, 1)
+        assert "We have refunded" in played.replies[0]
+        mixed = await on.play(f"{BROKEN.format(order=broken)} And also please cancel my order 10999.")
+        assert [task.end for task in mixed.tasks] == [RehearsedEnd.RESOLVED, RehearsedEnd.ANSWERED]
+        assert mixed.end is RehearsedEnd.ANSWERED
+
+
 async def test_spam_and_what_no_procedure_fits(tmp_path: Path, office: Office) -> None:
     async with stage(tmp_path, office) as on:
         spam = await on.play("Buy cheap watches", tags=("Spam",))
@@ -171,7 +191,12 @@ async def test_an_effect_is_never_called_whatever_it_is_declared_as(tmp_path: Pa
         deployment = replace(desk.run.deployment, toolbox=explosive(desk.run.deployment.toolbox))
         settings = deployment.tool_settings(desk.run.state.secrets(deployment.settings), {})
         rehearsal = Rehearsal(
-            deployment=deployment, settings=settings, sources=desk.run.sources, browser=None, clock=desk.run.clock
+            deployment=deployment,
+            settings=settings,
+            sources=desk.run.sources,
+            browser=None,
+            library=None,
+            clock=desk.run.clock,
         )
         on = Stage(desk)
         on.rehearsal = rehearsal
