@@ -7,7 +7,7 @@ looked up, never repeated blindly; the same key with other arguments is a confli
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -45,6 +45,8 @@ class CallEnd(StrEnum):
     NEEDS_APPROVAL = "needs_approval"
     SUPERSEDED = "superseded"
     """A newer message or change came in: the run starts over with it in view."""
+    STOPPED = "stopped"
+    """Nothing is to go out now: the call was not made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ class Answer:
         return cls(end=CallEnd(str(data["end"])), code=str(data["code"]), reason=str(data["reason"]))
 
 
+_STOPPED = Answer(end=CallEnd.STOPPED, code="stopped", reason="nothing is to go out now")
 _SUPERSEDED = Answer(end=CallEnd.SUPERSEDED, code="superseded", reason="the ticket changed meanwhile")
 
 
@@ -106,6 +109,8 @@ class Caller:
     context: ToolContext
     """What every call is given; the call's own parts are filled in per call."""
     on_event: Listener
+    stopped: Callable[[], bool] = lambda: False
+    """Asked ahead of every effect and every reply; True keeps it from being made."""
 
     async def make(self, request: Request) -> Answer:
         """Decide on the call and, if it is allowed, make it once."""
@@ -172,6 +177,8 @@ class Caller:
                 )
             except Exception as error:
                 return _failed("no_snapshot", f"the state before {tool.name} could not be read: {error}")
+        if self.stopped():
+            return _STOPPED
         event = self._event(request, EventKind.EFFECT_ABOUT_TO, {"tool": tool.name, "key": request.key})
         try:
             used = approval.id if approval is not None else None
@@ -197,6 +204,8 @@ class Caller:
                         return self._fail(request, receipt, denied.code, denied.reason)
                     if await self._changed(request):
                         return _SUPERSEDED
+                    if self.stopped():
+                        return _STOPPED
                 try:
                     result = await tool.call(context, request.args)
                     self.on_event(self._event(request, EventKind.EFFECT_CALLED, {"tool": tool.name}))

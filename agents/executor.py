@@ -6,7 +6,7 @@ is repeated after a crash takes the same way. The steps themselves are taken in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agents.call import Caller
@@ -23,7 +23,7 @@ from agents.tools.tool import ToolContext
 from agents.tools.toolbox import Toolbox
 from agents.trace import Listener
 from agents.walk import Stop, Walk
-from agents.work import Claimed, End, Ended, Superseded, Work
+from agents.work import Claimed, End, Ended, Paused, Superseded, Work
 
 if TYPE_CHECKING:
     from agents.tools.browser.session import Browser
@@ -46,6 +46,7 @@ class Executor:
         browser: Browser | None = None,
         library: Library | None = None,
         on_event: Listener = lambda event: None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.toolbox = toolbox
         self.replies = replies
@@ -58,6 +59,7 @@ class Executor:
         self.browser = browser
         self.library = library
         self.on_event = on_event
+        self.stopped = stopped
 
     async def run(self, work: Work, runtime: Runtime) -> End:
         """Run one job to its end; tools that fail end the run, never the process."""
@@ -73,7 +75,7 @@ class Executor:
         """What the run would tell the requester next, going by its receipts alone; empty where nobody knows."""
         return await next_reply(self._caller(work), self.replies, work)
 
-    async def tell(self, work: Work, bodies: Sequence[str], runtime: Runtime) -> Ended | Superseded | None:
+    async def tell(self, work: Work, bodies: Sequence[str], runtime: Runtime) -> Ended | Superseded | Paused | None:
         """Send the one final reply of several tasks, as part of ``work``; None when it is sent."""
         walk = Walk(self._caller(work), self.replies, work, runtime)
         task = work.task
@@ -109,4 +111,5 @@ class Executor:
             clock=self.clock,
             context=context,
             on_event=self.on_event,
+            stopped=self.stopped,
         )

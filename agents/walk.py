@@ -25,7 +25,7 @@ from agents.runtime.port import Runtime
 from agents.task import Task, TaskState
 from agents.ticket import Ticket
 from agents.trace import Event, EventKind, event_number
-from agents.work import Claimed, End, Ended, Superseded, Work
+from agents.work import Claimed, End, Ended, Paused, Superseded, Work
 
 RUN_LIFETIME = timedelta(hours=1)
 """A grant ends this long after its job began."""
@@ -88,6 +88,8 @@ class Walk:
                 self._note(EventKind.RUN_ENDED, "end", {"end": end.state.value, "code": end.code, "step": end.step})
             case Superseded():
                 self._note(EventKind.RUN_ENDED, "end", {"end": "superseded"})
+            case Paused():
+                self._note(EventKind.RUN_ENDED, "end", {"end": "paused"})
         self._caller.journal.record(self._events)
 
     async def _begin(self, slots: tuple[Slot, ...]) -> None:
@@ -131,7 +133,10 @@ class Walk:
     async def _ask(self, wanted: Input) -> None:
         run = self._work.run
         before = [f"{run.id}:{job}:ask.{wanted.name}" for job in range(1, run.job)]
-        if sum(self._caller.journal.receipt(run.tenant, key) is not None for key in before) >= MAX_ASKS:
+        asked = sum(self._caller.journal.receipt(run.tenant, key) is not None for key in before)
+        if asked and not self._work.ticket.unanswered_words():
+            self._stop(TaskState.WAITING_REQUESTER, "input_missing", f"asked for {wanted.name}", wanted.name)
+        if asked >= MAX_ASKS:
             self._hand_off("no_answer", f"asked {MAX_ASKS} times for {wanted.name}", wanted.name)
         text = self._letter(self._render(wanted.ask, {}))
         await self._call(
@@ -246,6 +251,8 @@ class Walk:
         match answer.end:
             case CallEnd.SUPERSEDED:
                 raise Stop(Superseded())
+            case CallEnd.STOPPED:
+                raise Stop(Paused())
             case CallEnd.NEEDS_APPROVAL:
                 self._stop(TaskState.WAITING_APPROVAL, answer.code, answer.reason, step)
             case CallEnd.FAILED:

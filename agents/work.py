@@ -50,4 +50,9 @@ class Superseded:
     """The ticket changed while the run was under way: it starts over with the change in view."""
 
 
-End = Claimed | Ended | Superseded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """Nothing is to go out now: the run ended ahead of an effect or a reply, and a later job takes it up there."""
+
+
+End = Claimed | Ended | Superseded | Paused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import sys
 import tempfile
@@ -37,6 +38,10 @@ from service.proving import Proving
 from service.rehearsal import Rehearsal
 from service.settings import LiveHelpdeskSettings, Secrets, fill_in
 from service.settlement import Settlement
+from service.stopping import Switch
+
+LOOK_SECONDS = 1.0
+"""How often a process at work looks whether the kill switch was lifted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,7 @@ async def running(
     """
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is the commands' own
     with _lock(state):
-        clock = OffsetClock(state.folder / "clock")
+        clock, switch = OffsetClock(state.folder / "clock"), Switch(state.folder)
         deployment = load_deployment(state.deployment)
         database = Database(state.database_url(deployment.settings.database))
         database.upgrade()
@@ -120,6 +125,7 @@ async def running(
                     browser=chromium,
                     library=library,
                     on_event=lambda event: progress(_moment(event)),
+                    stopped=switch.stopped,
                 )
                 engine = _engine(deployment, state)
                 proving = Proving(
@@ -140,6 +146,7 @@ async def running(
                     evidence=evidence,
                     clock=clock,
                     progress=progress,
+                    stopped=switch.stopped,
                 )
                 settlement = Settlement(
                     tenant=deployment.settings.tenant,
@@ -153,6 +160,7 @@ async def running(
                     progress=progress,
                 )
                 await desk.start()
+                watch = asyncio.create_task(_take_up_again(desk, switch))
                 try:
                     yield Running(
                         deployment=deployment,
@@ -167,6 +175,7 @@ async def running(
                         webhook_secret=_webhook_secret(deployment, secrets),
                     )
                 finally:
+                    watch.cancel()
                     await engine.stop()
         database.close()
 
@@ -230,6 +239,16 @@ def _webhook_secret(deployment: Deployment, secrets: Secrets) -> str:
     if not isinstance(helpdesk, LiveHelpdeskSettings):
         return ""
     return fill_in(helpdesk.webhook_secret, secrets=secrets, urls={}, setting="[helpdesk] webhook_secret")
+
+
+async def _take_up_again(desk: Desk, switch: Switch) -> None:
+    """Have the jobs that were held back go on as soon as the kill switch is lifted."""
+    stopped = switch.stopped()
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        before, stopped = stopped, switch.stopped()
+        if before and not stopped:
+            await desk.resume()
 
 
 def _engine(deployment: Deployment, state: State) -> Engine:

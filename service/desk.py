@@ -9,7 +9,7 @@ key. So a job that a crash interrupts continues where it was, and nothing happen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -21,7 +21,7 @@ from pydantic import JsonValue
 from agents import tables
 from agents.canonical import fingerprint
 from agents.clock import Clock
-from agents.errors import HelpdeskUnavailable
+from agents.errors import AgentsError, HelpdeskUnavailable
 from agents.evidence import EvidenceStore
 from agents.executor import Executor
 from agents.policy.approval import ApprovalState
@@ -29,7 +29,7 @@ from agents.runtime.inline import InlineRuntime
 from agents.runtime.port import Engine, Runtime
 from agents.task import Run, Task, TaskState
 from agents.ticket import Helpdesk, Ticket, TicketStatus
-from agents.work import Claimed, End, Ended, Superseded, Work
+from agents.work import Claimed, End, Ended, Paused, Superseded, Work
 from billing.outcome import SOURCE_UNAVAILABLE, outcomes
 from billing.transitions import OutcomeState
 from service.attachments import keep_attachments
@@ -38,10 +38,14 @@ from service.deployment import Deployment
 from service.handoff import gather_handoff, handoff_note
 from service.opening import Opening, listed
 from service.progress import Moment, Progress
-from service.proving import Proving, step
+from service.proving import Proving, never, step
+from service.stopping import Halted
+from service.tables import held_jobs, hold_job, release_job
 from service.triage import UNDER_WAY
 
 _log = structlog.get_logger()
+RESUMED = "~"
+"""Ends the id of a job that was held back by the kill switch and taken up again."""
 HANDED_OFF = "handed-off"
 """The reply when a person takes over."""
 PART_HANDED_OFF = "part-handed-off"
@@ -76,7 +80,9 @@ class Desk:
         evidence: EvidenceStore,
         clock: Clock,
         progress: Progress,
+        stopped: Callable[[], bool],
     ) -> None:
+        """``stopped`` is the kill switch: while it says yes, nothing goes out and jobs are held back."""
         self._deployment = deployment
         self._tenant = deployment.settings.tenant
         self._database = database
@@ -87,6 +93,7 @@ class Desk:
         self._evidence = evidence
         self._clock = clock
         self._progress = progress
+        self._stopped = stopped
         self._opening = Opening(
             deployment=deployment,
             database=database,
@@ -94,6 +101,7 @@ class Desk:
             proving=proving,
             evidence=evidence,
             clock=clock,
+            stopped=stopped,
         )
 
     async def start(self) -> None:
@@ -120,7 +128,13 @@ class Desk:
         await self._go_on(approval.ticket_id, approval_id)
 
     async def catch_up(self) -> None:
-        """What no message calls for: claims to verify again, approvals nobody gave, questions nobody answered."""
+        """What no message calls for: jobs held back, claims to verify again, approvals and questions nobody answered.
+
+        Nothing of it while the kill switch is on.
+        """
+        if self._stopped():
+            return
+        await self.resume()
         await self._verify_again()
         await self._expire_approvals()
         await self._close_unanswered()
@@ -128,6 +142,43 @@ class Desk:
     async def try_again(self) -> None:
         """Continue the jobs that the helpdesk was away for."""
         await self._engine.try_again(at_most=TRIES)
+
+    async def resume(self) -> int:
+        """Take up every job that the kill switch held back, each where it was; returns how many.
+
+        A job held back is a new job of its ticket: what it did before stands under its keys, and is not done again.
+        """
+        with self._database.transaction() as session:
+            held = [(row.job_id, row.ticket_id) for row in held_jobs(session, self._tenant)]
+        taken_up = 0
+        for job_id, ticket_id in held:
+            try:
+                ticket = await self._helpdesk.get(ticket_id)
+            except AgentsError:  # the helpdesk is away: it stays held back until the next time
+                _log.exception("taking up again failed", job=job_id)
+                continue
+            taken_up += 1
+            await self._enqueue(job_id + RESUMED, ticket.requester.email)
+            with self._database.transaction() as session:
+                release_job(session, self._tenant, job_id)
+            self._tell("job.resumed", ticket_id)
+        return taken_up
+
+    def _hold(self, job_id: str) -> None:
+        ticket_id = job_id.partition("#")[0]
+        with self._database.transaction() as session:
+            hold_job(session, self._tenant, job_id, ticket_id=ticket_id, at=self._clock.now())
+        self._tell("job.held", ticket_id)
+
+    async def _finish_claims(self, ticket_id: str) -> None:
+        """A job may have been held back between a claim and the ticket's end; all of that can be repeated."""
+        with self._database.transaction() as session:
+            tasks = tables.tasks_of_ticket(session, self._tenant, ticket_id)
+            claims = {task.id: tables.claim_of(session, self._tenant, f"{task.id}:claim") for task in tasks}
+        claimed = [(task, claims[task.id]) for task in tasks if task.state is TaskState.CLAIMED]
+        ran = [_Ran(task=task, work=None, end=Claimed(claim=claim)) for task, claim in claimed if claim is not None]
+        if ran:
+            await self._finish(InlineRuntime(), ticket_id, ran)
 
     async def idle(self) -> None:
         """Return when nothing is left to do."""
@@ -138,10 +189,22 @@ class Desk:
         ticket_id = job_id.partition("#")[0]
         runtime = self._engine.runtime()
         try:
-            await self._work(runtime, ticket_id)
+            await self._unless_stopped(runtime, job_id, ticket_id)
+        except Halted:
+            self._hold(job_id)
         except HelpdeskUnavailable as error:
             self._tell("job.postponed", ticket_id, reason=str(error))
             raise  # for `try_again`: nobody can be told, and nothing was lost
+
+    async def _unless_stopped(self, runtime: Runtime, job_id: str, ticket_id: str) -> None:
+        if self._stopped():
+            raise Halted
+        try:
+            if job_id.endswith(RESUMED):
+                await self._finish_claims(ticket_id)
+            await self._work(runtime, ticket_id)
+        except (Halted, HelpdeskUnavailable):
+            raise
         except Exception as error:
             _log.exception("job failed", job=job_id)
             await self._give_up(runtime, ticket_id, f"{type(error).__name__} in job {job_id}")
@@ -174,16 +237,19 @@ class Desk:
         ran: list[_Ran] = []
         for entry in entries:
             one = await self._run(runtime, ticket, entry, alone=len(entries) == 1)
+            if isinstance(one.end, Paused):
+                raise Halted
             if isinstance(one.end, Superseded):
                 await step(runtime, "again", lambda: self._again(ticket_id))
                 return
             ran.append(one)
         if any(isinstance(one.end, Ended) and one.end.state in _WAITING for one in ran):
-            await step(runtime, "wait", lambda: self._wait(ticket_id, ran))
+            await step(runtime, "wait", lambda: self._wait(ticket_id, ran), unless=self._stopped)
             return
-        if len(ran) > 1 and not await self._tell_all(runtime, ticket_id, ran):
+        told = len(ran) > 1 and bool(_drafts(ran))
+        if told and not await self._tell_all(runtime, ticket_id, ran):
             return
-        await self._finish(runtime, ticket_id, ran)
+        await self._finish(runtime, ticket_id, ran, told=told)
 
     async def _run(self, runtime: Runtime, ticket: Ticket, entry: Any, *, alone: bool) -> _Ran:
         task = Task.model_validate(entry["task"])
@@ -207,9 +273,9 @@ class Desk:
             end = one.end
             if isinstance(end, Ended) and end.state in _WAITING:
                 assert one.work is not None, "only a run waits"
-                self._move(one.task, end.state, end.code, end.reason)
                 run = one.work.run
                 await self._helpdesk.set_status(ticket_id, TicketStatus.WAITING, key=f"{run.id}:{run.job}:waiting")
+                self._move(one.task, end.state, end.code, end.reason)
                 self._tell(f"task.{end.state.value}", ticket_id, code=end.code)
             elif isinstance(end, Ended) and end.state is TaskState.HANDED_OFF:
                 await self._helpdesk.note(
@@ -227,14 +293,26 @@ class Desk:
             names = self._deployment.replies.names()
             drafts.append(self._written(PART_HANDED_OFF if PART_HANDED_OFF in names else HANDED_OFF, ran[0].task))
         failed = await self._executor.tell(work, drafts, runtime)
+        if isinstance(failed, Paused):
+            raise Halted
         if isinstance(failed, Superseded):
             await step(runtime, "again", lambda: self._again(ticket_id))
         elif failed is not None:
             await self._hand_off(runtime, [_Ran(task=one.task, work=one.work, end=failed) for one in ran])
         return failed is None
 
-    async def _finish(self, runtime: Runtime, ticket_id: str, ran: Sequence[_Ran]) -> None:
-        """Claims go to the evaluators; what ended otherwise, or is not proven, goes where it belongs."""
+    async def _finish(self, runtime: Runtime, ticket_id: str, ran: Sequence[_Ran], *, told: bool = False) -> None:
+        """Claims go to the evaluators; what ended otherwise, or is not proven, goes where it belongs.
+
+        What the one final reply ``told`` about tasks that end without a claim is carried out with it, at once.
+        """
+        unless = never if told else self._stopped
+        for one in ran:
+            if isinstance(one.end, Ended) and one.end.state is TaskState.ANSWERED:
+                await step(runtime, f"answered:{one.task.id}", partial(self._answered, one, one.end), unless=unless)
+        handed_off = [one for one in ran if _is_handed_off(one.end)]
+        if handed_off:
+            await self._hand_off(runtime, handed_off, told=told, unless=unless)
         claimed = [(one, one.end.claim) for one in ran if isinstance(one.end, Claimed)]
         for _, claim in claimed:
             await self._proving.record(runtime, claim)
@@ -244,25 +322,27 @@ class Desk:
             if code not in ("ok", SOURCE_UNAVAILABLE):
                 end = _handed_off("not_proven", f"the evaluators say {code}")
                 unproven.append(_Ran(task=one.task, work=one.work, end=end))
-        for one in ran:
-            if isinstance(one.end, Ended) and one.end.state is TaskState.ANSWERED:
-                await step(runtime, f"answered:{one.task.id}", partial(self._answered, one, one.end))
-        handed_off = [one for one in ran if _is_handed_off(one.end)]
-        if handed_off or unproven:
-            told = len(ran) > 1 and bool(_drafts(ran)) and not unproven
-            await self._hand_off(runtime, handed_off + unproven, told=told)
-        else:
-            await self._proving.conclude(runtime, ticket_id)
+        if unproven:
+            await self._hand_off(runtime, unproven, told=bool(handed_off) and not told)
+        elif not handed_off:
+            await self._proving.conclude(runtime, ticket_id, unless=self._stopped)
 
     async def _answered(self, one: _Ran, end: Ended) -> dict[str, JsonValue]:
-        self._move(one.task, end.state, end.code, end.reason)
         assert one.work is not None, "only a run answers"
         run = one.work.run
         await self._helpdesk.set_status(one.task.ticket_id, TicketStatus.WAITING, key=f"{run.id}:{run.job}:waiting")
+        self._move(one.task, end.state, end.code, end.reason)
         self._tell(f"task.{end.state.value}", one.task.ticket_id, code=end.code)
         return {}
 
-    async def _hand_off(self, runtime: Runtime, ran: Sequence[_Ran], *, told: bool = False) -> None:
+    async def _hand_off(
+        self,
+        runtime: Runtime,
+        ran: Sequence[_Ran],
+        *,
+        told: bool = False,
+        unless: Callable[[], bool] | None = None,
+    ) -> None:
         """Give tasks of one ticket to a person; the requester hears of it once, unless they were ``told``."""
 
         async def handed_off() -> dict[str, JsonValue]:
@@ -278,7 +358,7 @@ class Desk:
                 self._tell("task.handed_off", task.ticket_id, code=end.code)
             return {}
 
-        await step(runtime, f"hand_off:{ran[0].task.id}", handed_off)
+        await step(runtime, f"hand_off:{ran[0].task.id}", handed_off, unless=unless or self._stopped)
 
     async def _give_up(self, runtime: Runtime, ticket_id: str, reason: str) -> None:
         """A job failed: whatever of the ticket was under way goes to a person."""
@@ -335,6 +415,8 @@ class Desk:
             try:
                 task = self._task(claim.task_id)
                 await self._finish(runtime, claim.ticket_id, [_Ran(task=task, work=None, end=Claimed(claim=claim))])
+            except Halted:
+                self._hold(f"{claim.ticket_id}#{claim.id}:again")
             except Exception:  # the next claim may fare better, and this one the next time
                 _log.exception("catching up failed", claim=claim.id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import JsonValue
 
@@ -19,6 +19,7 @@ from service.deployment import Deployment
 from service.proving import Proving
 from service.related import Again, Duplicate, ForAPerson, Related
 from service.satisfaction import keep_rating
+from service.stopping import Halted
 from service.triage import UNDER_WAY, Begin, Exclude, GoOn, Nothing, Reopened, Thanked, look
 
 
@@ -34,6 +35,7 @@ class Opening:
         proving: Proving,
         evidence: EvidenceStore,
         clock: Clock,
+        stopped: Callable[[], bool],
     ) -> None:
         self._deployment = deployment
         self._tenant = deployment.settings.tenant
@@ -42,13 +44,18 @@ class Opening:
         self._proving = proving
         self._evidence = evidence
         self._clock = clock
+        self._stopped = stopped
         self._selector = ProcedureSelector(deployment.procedures)
         self._related = Related(
             tenant=self._tenant, database=database, helpdesk=helpdesk, terms=deployment.contract.outcomes
         )
 
     async def open(self, ticket_id: str) -> dict[str, JsonValue]:
-        """Freeze the ticket as it is now, and say what is to be done about it."""
+        """Freeze the ticket as it is now, and say what is to be done about it.
+
+        Raises:
+            Halted: something should go out, and the kill switch is on.
+        """
         ticket = await keep_attachments(self._helpdesk, self._evidence, await self._helpdesk.get(ticket_id))
         frozen = put_json(self._evidence, ticket, label=f"ticket {ticket_id} as the run saw it").sha256
         with self._database.transaction() as session:
@@ -179,6 +186,8 @@ class Opening:
         return {"task": task.model_dump(mode="json"), "run": run.model_dump(mode="json"), "plan": plan}
 
     async def _close_duplicate(self, ticket: Ticket, tasks: Sequence[Task], other: str) -> None:
+        if self._stopped():
+            raise Halted
         out = Exclude(
             code="duplicate", detail=f"the requester sent the same words in ticket {other}, which answers them"
         )

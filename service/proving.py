@@ -32,9 +32,13 @@ from evaluators.tables import save_verdict, verdict_of_claim
 from service.database import Database
 from service.deployment import Deployment
 from service.progress import Moment, Progress
+from service.stopping import Halted
 
 VERIFY_PAUSES = (1, 2, 4)
 """Seconds between the evaluators' tries to read a system of record that does not answer; then `Desk.catch_up` does."""
+
+_HALTED: dict[str, JsonValue] = {"halted": True}
+"""The record of a step that was not made because nothing may go out."""
 
 
 class Proving:
@@ -77,9 +81,13 @@ class Proving:
         await step(runtime, f"bill:{claim.id}", lambda: self._bill(claim))
         return "ok" if judged["finding"] == Finding.PASSED.value else str(judged["code"])
 
-    async def conclude(self, runtime: Runtime, ticket_id: str) -> None:
-        """Resolve the ticket if every task of it is at its end, and all that was claimed is proven."""
-        await step(runtime, f"resolve:{ticket_id}", lambda: self._conclude(ticket_id))
+    async def conclude(self, runtime: Runtime, ticket_id: str, *, unless: Callable[[], bool]) -> None:
+        """Resolve the ticket if every task of it is at its end, and all that was claimed is proven.
+
+        Raises:
+            Halted: ``unless`` says that nothing may go out.
+        """
+        await step(runtime, f"resolve:{ticket_id}", lambda: self._conclude(ticket_id), unless=unless)
 
     def reverse(self, ticket_id: str, task_ids: list[str], written_at: datetime) -> None:
         """The requester came back on the ticket about what these tasks claimed."""
@@ -194,8 +202,31 @@ class Proving:
         self._progress(Moment(name=name, ticket_id=ticket_id, data=data))
 
 
-async def step(runtime: Runtime, key: str, body: Callable[[], Any]) -> dict[str, JsonValue]:
-    """One remembered step whose result is a record."""
-    result = await runtime.once(key, body)
+def never() -> bool:
+    """No."""
+    return False
+
+
+async def step(
+    runtime: Runtime, key: str, body: Callable[[], Any], *, unless: Callable[[], bool] = never
+) -> dict[str, JsonValue]:
+    """One remembered step whose result is a record.
+
+    Raises:
+        Halted: nothing may go out: ``unless`` said so before the step began, or its body found out.
+    """
+
+    async def guarded() -> JsonValue:
+        if unless():
+            return dict(_HALTED)
+        try:
+            result: JsonValue = await body()
+        except Halted:
+            return dict(_HALTED)
+        return result
+
+    result = await runtime.once(key, guarded)
     assert isinstance(result, dict), "these steps answer with records"
+    if result == _HALTED:
+        raise Halted
     return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from typing import Annotated
 
 import typer
@@ -17,6 +16,7 @@ from service.cli.commands import refuse
 from service.cli.output import AsJson, print_json, say
 from service.cli.progress import tell
 from service.cli.tickets import print_tickets
+from service.cli.user import user
 from service.deployment import State
 from service.progress import silent
 from service.summary import TicketLine, ticket_lines
@@ -46,7 +46,7 @@ def approve(
     if answered and not as_json:
         say(f"{id} was answered before by {approval.decided_by}: {approval.state.value}.")
     browser = not no_browser and find_chromium() is not None
-    who = by or _user()
+    who = by or user()
     line = asyncio.run(_answer(place, approval, approved=not reject, by=who, note=note, browser=browser, quiet=as_json))
     if as_json:
         print_json(line)
@@ -64,10 +64,3 @@ async def _answer(
         ticket = await run.helpdesk.get(approval.ticket_id)
         deployment = run.deployment
         return ticket_lines(run.database, deployment.settings.tenant, deployment.contract.currency, [ticket])[0]
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # containers run as users without a name
-        return "cli"

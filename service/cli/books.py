@@ -13,11 +13,13 @@ import typer
 from agents.documents import Source
 from agents.evidence import FileEvidenceStore
 from billing import Contract, load_contract
+from service.cli.output import warn
 from service.clock import OffsetClock
 from service.database import Database
 from service.deployment import MARK, SETTINGS, STATE, State, find_deployment, make_state, open_state
 from service.errors import NoState
 from service.settings import Settings, load_settings
+from service.stopping import Switch
 
 StateOption = Annotated[Path | None, typer.Option("--state", help="The state folder; ./.settle if not named.")]
 DeploymentOption = Annotated[
@@ -50,6 +52,16 @@ class Books:
         return self.contract.currency
 
 
+def say_if_stopped(state: State) -> None:
+    """Say it loud while the kill switch is on, beside whatever a command prints."""
+    standing = Switch(state.folder).standing()
+    if standing is not None:
+        warn(
+            f"STOPPED: {standing}. Nothing goes out: no effect, no reply, no change in the helpdesk. "
+            f"`settle resume{state_option(state)}` lets the desk go on."
+        )
+
+
 @contextmanager
 def open_books(named: Path | None) -> Iterator[Books]:
     """The books in the state folder ``named``, else in ``./.settle``.
@@ -59,6 +71,7 @@ def open_books(named: Path | None) -> Iterator[Books]:
         InvalidDocument: the deployment's settings or contract cannot be read.
     """
     state = open_state(named if named is not None else Path.cwd() / STATE)
+    say_if_stopped(state)
     settings = load_settings(state.deployment / SETTINGS)
     source, contract = load_contract(state.deployment / settings.contract)
     database = Database(state.database_url(settings.database))
@@ -85,7 +98,9 @@ def state_to_work_on(deployment: Path | None, state: Path | None) -> State:
         NoState: the state folder belongs to another deployment, or cannot be made.
     """
     if deployment is None and state is not None and (state / MARK).is_file():
-        return open_state(state)
+        standing = open_state(state)
+        say_if_stopped(standing)
+        return standing
     folder, usual = find_deployment(deployment, Path.cwd())
     try:
         made = make_state(state or usual, folder)
@@ -96,6 +111,7 @@ def state_to_work_on(deployment: Path | None, state: Path | None) -> State:
             f"{made.folder} is the state of {made.deployment}, not of {folder.resolve()}; "
             "name another state folder with --state"
         )
+    say_if_stopped(made)
     return made
 
 

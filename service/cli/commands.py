@@ -15,6 +15,8 @@ COMMANDS = {
     "simulate": ("simulate:app", "Rehearse tickets of the past: what would be done and charged, and what wrongly."),
     "eval": ("eval:app", "Rehearse tickets with two versions of a deployment; fail below given rates."),
     "serve": ("serve:app", "Work on the tickets of a live helpdesk, until stopped."),
+    "stop": ("stop:app", "The kill switch: nothing goes out any more, in whatever process works on the state."),
+    "resume": ("resume:app", "Lift the kill switch, and let everything go on where it was."),
     "tickets": ("tickets:app", "List tickets: what happened, the verdict, the charge."),
     "outcomes": ("outcomes:app", "List outcomes and what they cost."),
     "runs": ("runs:app", "Show what was done for a ticket, step by step, with its evidence."),

@@ -19,6 +19,8 @@ _LINES = {
     "outcome.rejected": ("costs nothing: rejected ({code})", "red"),
     "outcome.void": ("costs nothing: void ({code})", "red"),
     "outcome.reversed": ("reversed ({code})", "red"),
+    "job.held": ("held back: the kill switch is on", "yellow"),
+    "job.resumed": ("taken up again", "cyan"),
     "ticket.resolved": ("resolved", "green"),
     "task.waiting_requester": ("asks the requester ({code})", "cyan"),
     "task.waiting_approval": ("waits for a person's approval", "cyan"),

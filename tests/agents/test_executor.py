@@ -330,8 +330,16 @@ async def test_asking_ends_after_a_few_times() -> None:
     one = desk("hm")
     for job in (1, 2, 3):
         assert (await ended(one, job=job)).state is TaskState.WAITING_REQUESTER
+        one.helpdesk.write("T-1", "hm")
     assert (await ended(one, job=4)).code == "no_answer"
     assert len(one.helpdesk.replies("T-1")) == 3
+
+
+async def test_nothing_is_asked_twice_while_the_requester_is_silent() -> None:
+    one = desk("hm")
+    for job in (1, 2, 3, 4, 5):
+        assert (await ended(one, job=job)).code == "input_missing"
+    assert len(one.helpdesk.replies("T-1")) == 1
 
 
 async def test_ambiguous_input_goes_to_a_person_and_nothing_is_read() -> None:

@@ -17,10 +17,11 @@ from agents.ticket import Requester
 from billing import tables as billing_tables
 from evaluators import tables as evaluator_tables
 from service import satisfaction
+from service import tables as service_tables
 from service.database import Database
 from service.helpdesks import tables as helpdesk_tables
 
-DECLARED = (tables, helpdesk_tables, billing_tables, evaluator_tables, satisfaction)
+DECLARED = (tables, service_tables, helpdesk_tables, billing_tables, evaluator_tables, satisfaction)
 TASK = Task(
     tenant="acme",
     id="T-1:task-1",
