@@ -74,7 +74,7 @@ class Lever:
         return not self.lifted and self.looks >= self.at
 
 
-async def written(desk: RetailDesk, ticket: str, orders: list[str]) -> object:
+async def written(desk: RetailDesk, ticket: str, orders: list[str]) -> tuple[Any, ...]:
     """All that went out."""
     thread = await desk.ticket(ticket)
     messages = [(one.author, one.public, one.text) for one in thread.messages]
@@ -129,11 +129,8 @@ async def test_stopped_at_any_moment_nothing_goes_out_and_then_everything_once(
                 lever.lifted = True
                 await desk.run.desk.resume()
                 await desk.run.desk.idle()
-            thread, status, _, refunds = await written(desk, "T-1", orders)  # type: ignore[misc]
-            told = [
-                (author, public, _without(text if public else text.partition("\n")[0], orders))
-                for author, public, text in thread
-            ]
+            thread, status, _, refunds = await written(desk, "T-1", orders)
+            told = [(author, public, _shown(text, orders, whole=public)) for author, public, text in thread]
             return (told, status, refunds, summary(desk, "T-1")), looks
 
     undisturbed, looks = await ends(tmp_path / "0", 10**9)
