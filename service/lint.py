@@ -18,14 +18,15 @@ import regex
 from agents.documents import Source, read_document
 from agents.errors import InvalidDocument, Problem
 from agents.planner import Procedure, ProcedureSelector, detect_language
-from agents.planner.replies import FALLBACK, Replies
+from agents.planner.replies import FALLBACK, FRAME, Replies
 from service.deployment import Deployment, read_deployment
+from service.desk import PART_HANDED_OFF
 
 FEW_LINES = 6
 """A procedure with fewer ``like`` lines is chosen by luck."""
 MOST_LEFT_OUT = 300
 """So many ``like`` lines are left out, one at a time, and then looked at; every n-th if there are more."""
-SENT_BY_SETTLE = frozenset({"handed-off"})
+SENT_BY_SETTLE = frozenset({"handed-off", PART_HANDED_OFF, FRAME})
 """Replies that no procedure names."""
 _DIGITS = ("0123456789" * 4, "9876543210" * 4, "1357924680" * 4, *(digit * 40 for digit in "0123456789"))
 """Runs of digits that are no number anybody asks for."""
@@ -193,7 +194,7 @@ def _left_out(sources: Mapping[str, Source], procedures: Sequence[Procedure]) ->
         rest = procedure.triggers.model_copy(update={"like": (*like[:at], *like[at + 1 :])})
         others = [*procedures[:number], replace(procedure, triggers=rest), *procedures[number + 1 :]]
         chosen = ProcedureSelector(others).select(like[at]).procedure
-        if chosen is None:
+        if chosen is None or (chosen.triggers.otherwise and chosen.name != procedure.name):
             none += 1
         elif chosen.name == procedure.name:
             own += 1
