@@ -4,7 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 ENV := PIP_DISABLE_PIP_VERSION_CHECK=1
 
-.PHONY: demo test test-long bench lint format lock clean
+.PHONY: install demo test test-long bench lint format lock clean
+
+install: .venv/run.stamp
 
 demo: .venv/run.stamp
 	@SETTLE_SETUP_SECONDS=$$(cat .venv/setup-seconds 2>/dev/null); export SETTLE_SETUP_SECONDS; \

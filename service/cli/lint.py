@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +41,13 @@ def lint(
                 f"{tried.none} none, {tried.other} another."
             )
         verdict = "it cannot run like this" if found.problems else "it can run"
-        say(f"{len(found.problems)} problems, {len(found.warnings)} warnings: {verdict}.")
+        counts = ", ".join(
+            _count(one, name) for one, name in ((found.problems, "problem"), (found.warnings, "warning"))
+        )
+        say(f"{counts}: {verdict}.")
     if not ok:
         raise typer.Exit(1)
+
+
+def _count(listed: Sequence[object], name: str) -> str:
+    return f"{len(listed)} {name}{'' if len(listed) == 1 else 's'}"

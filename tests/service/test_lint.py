@@ -326,6 +326,13 @@ def test_mistakes_in_every_kind_of_file_are_listed_together(desk: Path) -> None:
     ]
 
 
+def test_articles_are_looked_at_with_the_rest(desk: Path) -> None:
+    (desk / "knowledge").mkdir()
+    holding("knowledge/hours.md", b"---\ntitel: Hours\n---\nWe are open.\n")(desk)
+    instead(SETTINGS, "workers = 2", "workers = 0")(desk)
+    assert {file for file, _, _, _ in found(desk)} == {"knowledge/hours.md", SETTINGS}
+
+
 def test_folders_that_are_missing_are_named(desk: Path) -> None:
     for name in ("procedures", "replies"):
         shutil.rmtree(desk / name)
