@@ -24,7 +24,7 @@ from service.desk import PART_HANDED_OFF
 
 FEW_LINES = 6
 """A procedure with fewer ``like`` lines is chosen by luck."""
-MOST_LEFT_OUT = 300
+MOST_LEFT_OUT = 200
 """So many ``like`` lines are left out, one at a time, and then looked at; every n-th if there are more."""
 SENT_BY_SETTLE = frozenset({"handed-off", PART_HANDED_OFF, FRAME})
 """Replies that no procedure names."""
