@@ -253,7 +253,7 @@ def test_the_weeks_of_a_period_are_cut_to_it() -> None:
 
 
 def test_times_are_ones_that_occurred(database: Database) -> None:
-    minutes = [1, 2, 3, 4, 5, 6, 7, 8, 9, 1000]
+    minutes = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1000]
     stories = [
         Story(
             opened_at=MONDAY,
@@ -262,10 +262,18 @@ def test_times_are_ones_that_occurred(database: Database) -> None:
         for n in minutes
     ]
     total = reported(database, stories).total
-    assert (total.first_reply.count, total.first_reply.median_seconds, total.first_reply.p90_seconds) == (10, 300, 540)
-    assert (total.resolution.median_seconds, total.resolution.p90_seconds) == (600, 1080)
+    assert (total.first_reply.count, total.first_reply.median_seconds, total.first_reply.p90_seconds) == (11, 360, 600)
+    assert (total.resolution.median_seconds, total.resolution.p90_seconds) == (720, 1200)
     assert reported(database, stories[:1]).total.first_reply.p90_seconds == 60
     assert reported(database, []).total.first_reply.p90_seconds is None
+
+
+def test_an_issue_that_is_brought_later_waits_for_the_reply_after_it(database: Database) -> None:
+    first = Issue(end=End.WINDOW, replied_after=2 * MINUTE)
+    later = Issue(end=End.WINDOW, brought_after=HOUR, replied_after=10 * MINUTE)
+    total = reported(database, [Story(opened_at=MONDAY, issues=(first, later))]).total
+    assert (total.first_reply.median_seconds, total.first_reply.p90_seconds) == (120, 600)
+    assert total.first_reply.count == 2
 
 
 def test_a_ticket_with_two_issues_is_rated_once(database: Database) -> None:

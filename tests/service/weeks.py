@@ -66,6 +66,8 @@ class Issue:
     end: End
     procedure: str = "refund-damaged-item@3"
     outcome_type: str = "refund_issued"
+    brought_after: timedelta = timedelta()
+    """After the ticket was opened; the other times count from then."""
     claimed_after: timedelta = HOUR
     reason: str = "no_procedure"
     """Of those that are handed to a person at once."""
@@ -98,21 +100,22 @@ def tell(session: Session, tenant: str, stories: Sequence[Story]) -> None:
 
 def _tell(session: Session, ticket: Ticket, story: Story, issue: Issue, place: int) -> None:
     tenant, task_id = ticket.tenant, f"{ticket.id}:task-{place}"
+    brought_at = story.opened_at + issue.brought_after
     state, reason = _STATES.get(issue.end, (TaskState.CLAIMED, ""))
     if issue.end is End.HANDED:
         state, reason = TaskState.HANDED_OFF, issue.reason
     task = Task(
         tenant=tenant, id=task_id, ticket_id=ticket.id, requester=ticket.requester, language=story.language,
-        opened_at=story.opened_at, state=state, reason=reason,
+        opened_at=brought_at, state=state, reason=reason,
     )  # fmt: skip
     tables.save_task(session, task)
     if not issue.procedure:
         return
     run = Run(tenant=tenant, id=f"{task_id}:run-1", task_id=task_id, procedure=issue.procedure, job=1)
     tables.save_run(session, run, "0" * 64)
-    _call(session, run, "orders", "shop.find_orders", Effect.READ, story.opened_at + MINUTE, 2)
+    _call(session, run, "orders", "shop.find_orders", Effect.READ, brought_at + MINUTE, 2)
     if issue.replied_after is not None:
-        _call(session, run, "reply", REPLY_TOOL, Effect.IRREVERSIBLE, story.opened_at + issue.replied_after, 0)
+        _call(session, run, "reply", REPLY_TOOL, Effect.IRREVERSIBLE, brought_at + issue.replied_after, 0)
     if issue.end is End.APPROVAL:
         tables.save_approval(
             session,
@@ -123,7 +126,7 @@ def _tell(session: Session, ticket: Ticket, story: Story, issue: Issue, place: i
             ),
         )  # fmt: skip
     if issue.end in CLAIMED:
-        _claim(session, ticket, task, issue, story.opened_at + issue.claimed_after)
+        _claim(session, ticket, task, issue, brought_at + issue.claimed_after)
 
 
 def _claim(session: Session, ticket: Ticket, task: Task, issue: Issue, at: datetime) -> None:
