@@ -35,7 +35,7 @@ from billing.transitions import OutcomeState
 from service.attachments import keep_attachments
 from service.database import Database
 from service.deployment import Deployment
-from service.handoff import gather_handoff, handoff_note
+from service.handoff import Candidate, gather_handoff, handoff_note
 from service.opening import Opening, listed
 from service.progress import Moment, Progress
 from service.proving import Proving, never, step
@@ -385,6 +385,9 @@ class Desk:
         holding = "" if told else self._letter(HANDED_OFF, task)
         handoff = replace(handoff, holding_reply=holding, holding_sent=holding_sent)
         procedure = self._deployment.procedure(runs[-1][0].procedure, runs[-1][1]) if runs else None
+        if not runs:
+            near = [Candidate(name=name, sure=sure) for name, sure in self._opening.nearest(task, ticket)]
+            handoff = replace(handoff, candidates=near)
         if procedure is not None:
             work = Work(task=task, run=runs[-1][0], plan=procedure.plan, ticket=ticket)
             handoff = replace(handoff, plan=procedure.plan, next_reply=await self._executor.next_reply(work))

@@ -58,7 +58,7 @@ class Candidate:
 
     name: str
     sure: float
-    """How sure the choice would have been, 0 to 1."""
+    """How probably it fits, 0 to 1, looked at alone: the sum may be more than 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +148,7 @@ def _intent(handoff: Handoff) -> str:
         intent = f"{chosen.partition('@')[0].replace('-', ' ')} (procedure {chosen}){about}"
     elif handoff.candidates:
         near = ", ".join(f"{each.name.replace('-', ' ')} ({each.sure:.0%})" for each in handoff.candidates[:3])
-        intent = f"perhaps {near}"
+        intent = f"no procedure chosen; nearest: {near}"
     else:
         intent = "no procedure chosen"
     which = f"{handoff.issue}: " if handoff.issue else ""

@@ -81,6 +81,10 @@ class Opening:
                 pass
         return {"do": "nothing"}
 
+    def nearest(self, task: Task, ticket: Ticket) -> tuple[tuple[str, float], ...]:
+        """The procedures that come into question for ``task``, likeliest first, each with how probably it fits."""
+        return self._selector.nearest("\n".join(task.about or ticket.own_words()))
+
     def nobodys_task(self, ticket: Ticket) -> Task:
         """A task for a ticket that no procedure was looked for, not kept yet."""
         begin = Begin(issues=(Issue(procedure=None, words=(), reason=""),), brought_at=ticket.opened_at)

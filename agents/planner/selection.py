@@ -48,6 +48,10 @@ _BLOCK = 512
 _SENTENCE = re.compile(r"[.!?。！？;；\n]+")
 
 
+NEAREST = 3
+"""Procedures that `ProcedureSelector.nearest` names."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """The choice, or why there is none."""
@@ -93,14 +97,12 @@ class ProcedureSelector:
 
     def select(self, text: str) -> Selection:
         """The procedure for a message, or none with the reason."""
-        text = text[:MAX_TEXT]
-        sentences = [part for part in _SENTENCE.split(text) if size(part)][:MAX_SENTENCES]
-        if not sentences:
+        read = self._read(text)
+        if read is None:
             return Selection(procedure=None, score=0.0, margin=0.0, reason="the message has no words to go by")
         if not self._examples:
             return self._none_fits(0.0, 0.0)
-        language = language_of(text)
-        values = self._values([self._telling(text, sentences, language)], language)[0]
+        language, values = read
         order = np.argsort(-values, kind="stable")
         best, first = self._examples[order[0]], float(values[order[0]])
         second = float(values[order[1]]) if len(order) > 1 else 0.0
@@ -115,6 +117,27 @@ class ProcedureSelector:
             names = " or ".join(self._examples[place].name for place in order[:2])
             return Selection(procedure=None, score=score, margin=margin, reason=f"it could be {names}")
         return self._none_fits(score, margin)
+
+    def nearest(self, text: str) -> tuple[tuple[str, float], ...]:
+        """Names of the likeliest procedures, each with how probably a message of that likeness fits it alone."""
+        read = self._read(text)
+        if read is None or not self._examples:
+            return ()
+        language, values = read
+        order = np.argsort(-values, kind="stable")[:NEAREST].tolist()
+        named = [(self._examples[place], float(values[place])) for place in order]
+        return tuple((one.name, round(self._fit(value, language), _DIGITS)) for one, value in named if one.procedure)
+
+    def _read(self, text: str) -> tuple[str, NDArray[np.float32]] | None:
+        """The language of a message, and how far it is one of each procedure's own; None if it has no words."""
+        text = text[:MAX_TEXT]
+        sentences = [part for part in _SENTENCE.split(text) if size(part)][:MAX_SENTENCES]
+        if not sentences:
+            return None
+        language = language_of(text)
+        if not self._examples:
+            return language, np.zeros(0, np.float32)
+        return language, self._values([self._telling(text, sentences, language)], language)[0]
 
     def _learn(self, lines: Sequence[str], unlike: Sequence[str]) -> NDArray[np.float32]:
         """What each line adds to the value of each procedure, shape (procedures, lines)."""

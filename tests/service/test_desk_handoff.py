@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -66,6 +67,18 @@ async def test_a_person_finds_the_facts_and_the_answer_to_the_approval(tmp_path:
     assert "not kept: it says it is image/png and is not" in note
     assert REFUNDED not in note
     assert "brother" not in note
+
+
+async def test_without_a_procedure_the_nearest_are_named(tmp_path: Path, office: Office) -> None:
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("T-1", "near@example.com", "My neighbour's parcel: can you cancel or refund, or tell me where?")
+        assert desk.stands("T-1") == ("handed_off", "no_procedure")
+        (note,) = await desk.notes("T-1")
+    first = note.partition("\n")[0]
+    assert first.startswith("Handed off by Settle: no procedure chosen; nearest: ")
+    shares = [int(share) for share in re.findall(r" \((\d+)%\)", first)]
+    assert len(shares) == 3
+    assert shares == sorted(shares, reverse=True)
 
 
 async def test_a_reply_that_could_not_be_sent_is_suggested(tmp_path: Path, office: Office) -> None:

@@ -177,7 +177,8 @@ def test_the_first_line_says_what_it_is_about() -> None:
     )
     near = [Candidate(name="change-address", sure=0.46), Candidate(name="refund", sure=0.3)]
     assert note(runs=[], candidates=near).splitlines()[0] == (
-        "Handed off by Settle: perhaps change address (46%), refund (30%); subject line “Broken mug”; language en"
+        "Handed off by Settle: no procedure chosen; nearest: change address (46%), refund (30%); "
+        "subject line “Broken mug”; language en"
     )
     assert note(runs=[]).startswith("Handed off by Settle: no procedure chosen;")
     assert note(issue="issue 2 of 3").startswith("Handed off by Settle: issue 2 of 3: refund (")
