@@ -25,12 +25,11 @@ from agents.errors import AgentsError, HelpdeskUnavailable
 from agents.evidence import EvidenceStore
 from agents.executor import Executor
 from agents.policy.approval import ApprovalState
-from agents.policy.labels import PLAN
 from agents.runtime.inline import InlineRuntime
 from agents.runtime.port import Engine, Runtime
 from agents.task import Run, Task, TaskState
 from agents.ticket import Helpdesk, Ticket, TicketStatus
-from agents.work import Claimed, Draft, End, Ended, Paused, Superseded, Work
+from agents.work import Claimed, End, Ended, Paused, Superseded, Work
 from billing.outcome import SOURCE_UNAVAILABLE, outcomes
 from billing.transitions import OutcomeState
 from service.attachments import keep_attachments
@@ -110,8 +109,15 @@ class Desk:
         await self._engine.start(self.work)
 
     async def notice(self, ticket_id: str) -> None:
-        """Something happened on a ticket: have it looked at. The same state noticed twice is one job."""
+        """Something happened on a ticket: have it looked at. The same state noticed twice is one job.
+
+        A ticket that nobody here worked on, and that is not open, is other people's.
+        """
         ticket = await self._helpdesk.get(ticket_id)
+        with self._database.transaction() as session:
+            known = tables.tasks_of_ticket(session, self._tenant, ticket_id)
+        if not known and ticket.status is not TicketStatus.OPEN:
+            return
         await self._enqueue(f"{ticket_id}#{ticket.version}", ticket.requester.email)
 
     async def answer_approval(self, approval_id: str, *, approved: bool, by: str, note: str = "") -> None:
@@ -292,8 +298,7 @@ class Desk:
             return True
         if any(_is_handed_off(one.end) for one in ran):
             names = self._deployment.replies.names()
-            name = PART_HANDED_OFF if PART_HANDED_OFF in names else HANDED_OFF
-            drafts.append(Draft(body=self._written(name, ran[0].task), label=PLAN))
+            drafts.append(self._written(PART_HANDED_OFF if PART_HANDED_OFF in names else HANDED_OFF, ran[0].task))
         failed = await self._executor.tell(work, drafts, runtime)
         if isinstance(failed, Paused):
             raise Halted
@@ -484,5 +489,5 @@ def _why(end: Ended) -> str:
     return f"{end.reason} (step {end.step})" if end.step else end.reason
 
 
-def _drafts(ran: Sequence[_Ran]) -> list[Draft]:
-    return [one.end.draft for one in ran if isinstance(one.end, Claimed | Ended) and one.end.draft is not None]
+def _drafts(ran: Sequence[_Ran]) -> list[str]:
+    return [one.end.draft for one in ran if isinstance(one.end, Claimed | Ended) and one.end.draft]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -97,7 +97,7 @@ class HelpdeskClient:
         """The bytes at ``path``; None for 404. Raises `HelpdeskUnavailable`."""
         return await self._repeated(lambda: self._answer("GET", path, headers=self._headers, limit=MAX_FILE))
 
-    async def write(self, method: str, path: str, body: JsonValue, *, key: str = "") -> JsonValue | None:
+    async def write(self, method: str, path: str, body: Mapping[str, Any], *, key: str = "") -> JsonValue | None:
         """Write what is the same when it is written twice, because it is or because the helpdesk heeds ``key``.
 
         Args:
@@ -112,7 +112,9 @@ class HelpdeskClient:
         headers = {**self._headers, **({"Idempotency-Key": key} if key else {})}
         return await self._repeated(lambda: self._json(method, path, body=body, headers=headers))
 
-    async def write_once(self, path: str, body: JsonValue, look: Callable[[], Awaitable[_Found | None]]) -> _Found:
+    async def write_once(
+        self, path: str, body: Mapping[str, Any], look: Callable[[], Awaitable[_Found | None]]
+    ) -> _Found:
         """POST what the helpdesk itself would write twice: only while ``look`` finds that it does not stand.
 
         Returns:
@@ -151,10 +153,10 @@ class HelpdeskClient:
         path: str,
         *,
         params: Mapping[str, str] | None = None,
-        body: JsonValue = None,
+        body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> JsonValue | None:
-        content = None if method == "GET" else json.dumps(body, ensure_ascii=False).encode()
+        content = None if body is None else json.dumps(dict(body), ensure_ascii=False).encode()
         answer = await self._answer(
             method, path, params=params, content=content, headers=headers or self._headers, limit=MAX_JSON
         )

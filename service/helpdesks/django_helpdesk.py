@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, BaseModel, JsonValue
+from pydantic import AwareDatetime, BaseModel
 
 from agents.errors import AttachmentMissing, HelpdeskUnavailable, TicketNotFound
 from agents.ticket import Attachment, Author, Message, Requester, Ticket, TicketStatus
@@ -41,6 +41,8 @@ _SAID = {
     TicketStatus.WITH_STAFF: "With staff.",
 }
 """What the agent's internal note says about a status; the last of them that stands counts."""
+
+_Row = TypeVar("_Row", bound=BaseModel)
 
 
 class _File(BaseModel):
@@ -104,22 +106,32 @@ class DjangoHelpdesk:
         self._base = urlsplit(url).path.rstrip("/")
         self._agent = agent_user
         self._hand_off_queue = hand_off_queue
+        self._newest = 0
+        self._undated: dict[int, datetime] = {}
+        """Since when it was asked for changes when such a ticket was first seen."""
 
     async def changed(self, since: datetime | None) -> Sequence[str]:
         """Ids of the tickets that changed at or after ``since``, longest ago first.
 
-        A change is what leaves a follow-up; further ones are named because nobody can tell: open tickets without any
-        follow-up, and duplicates.
+        A change is what leaves a follow-up. New tickets without any, and duplicates, have no date: they count as
+        changed when this connector first sees them.
         """
         if since is None:
             return [str(one.id) for one in await self._tickets({})]
         latest: dict[int, datetime] = {}
-        for one in await self._follow_ups(since):
-            latest[one.ticket] = max(one.date, latest.get(one.ticket, since))
-        silent = [one for one in await self._tickets({"status": "1,2"}) if not one.followup_set]
-        merged = await self._tickets({"status": str(DUPLICATE)})
-        for id in (ticket.id for ticket in (*silent, *merged)):
-            latest.setdefault(id, since)
+        for one in await self._from_end("/api/followups/", _FollowUp, lambda one: one.date < since):
+            if one.date >= since:
+                latest[one.ticket] = max(one.date, latest.get(one.ticket, since))
+        newest = self._newest
+        for new in await self._from_end("/api/tickets/", _Ticket, lambda one: one.id <= newest):
+            self._newest = max(self._newest, new.id)
+            if not new.followup_set:
+                self._undated.setdefault(new.id, since)
+        for merged in await self._tickets({"status": str(DUPLICATE)}):
+            self._undated.setdefault(merged.id, since)
+        for id, seen in self._undated.items():
+            if since <= seen:
+                latest.setdefault(id, since)
         return [str(id) for id in sorted(latest, key=lambda id: (latest[id], id))]
 
     async def get(self, ticket_id: str) -> Ticket:
@@ -171,7 +183,7 @@ class DjangoHelpdesk:
 
     async def _write(self, ticket_id: str, text: str, reference: str, **fields: bool | int) -> _FollowUp:
         comment = f"{_literally(text)}\n\nRef: {reference}"
-        body: dict[str, JsonValue] = {"ticket": ticket_id, "comment": comment, "public": False, **fields}
+        body = {"ticket": ticket_id, "comment": comment, "public": False, **fields}
         return await self._client.write_once("/api/followups/", body, lambda: self._standing(ticket_id, reference))
 
     async def _standing(self, ticket_id: str, reference: str) -> _FollowUp | None:
@@ -197,17 +209,18 @@ class DjangoHelpdesk:
             page, pages = page + 1, -(-count // PAGE)
         return [found[id] for id in sorted(found)]
 
-    async def _follow_ups(self, since: datetime) -> list[_FollowUp]:
-        """Those at or after ``since``, read from the end: what comes meanwhile moves none out of sight."""
-        found: list[_FollowUp] = []
-        page = "last"
-        while page != "0":
-            rows, count = await self._page("/api/followups/", {"page": page})
-            these = [parsed(_FollowUp, row) for row in rows]
-            found += [one for one in these if one.date >= since]
-            if not these or these[0].date < since:
+    async def _from_end(self, path: str, model: type[_Row], enough: Callable[[_Row], bool]) -> list[_Row]:
+        """Rows from the end of a list until one is ``enough``: what comes meanwhile moves none out of sight."""
+        found: list[_Row] = []
+        rows, count = await self._page(path, {"page": "last"})
+        page = max(1, -(-count // PAGE))
+        while rows:
+            these = [parsed(model, row) for row in rows]
+            found += these
+            page -= 1
+            if page == 0 or any(enough(one) for one in these):
                 break
-            page = str((int(page) if page != "last" else max(1, -(-count // PAGE))) - 1)
+            rows, _ = await self._page(path, {"page": str(page)})
         return found
 
     async def _page(self, path: str, params: Mapping[str, str]) -> tuple[list[Any], int]:

@@ -137,7 +137,7 @@ class HttpHelpdesk:
 
     async def _write(self, method: str, ticket_id: str, what: str, key: str, **body: str | bool) -> object:
         """The answer to a keyed write; `TicketNotFound` for 404."""
-        answer = await self._client.write(method, f"{_path(ticket_id)}/{what}", dict(body), key=key)
+        answer = await self._client.write(method, f"{_path(ticket_id)}/{what}", body, key=key)
         if answer is None:
             raise TicketNotFound(ticket_id)
         return answer

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from agents.errors import InvalidDocument
 from service.doctor import Finding, checks
 from service.settings import load_settings
-from tests.helpdesks.django_desk import DjangoDesk, running_django_desk
+from tests.helpdesks.django_desk import DjangoDesk
 from tests.service.builders import PYTHON, ROOT, deployment_in, example_tickets, settle
 
 CONNECTOR = """
@@ -30,12 +29,6 @@ class Desk:
 
     get = reply = find_reply = set_status = note = attachment = hand_off = anything
 """
-
-
-@pytest.fixture(scope="module")
-def django(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DjangoDesk]:
-    with running_django_desk(tmp_path_factory.mktemp("django")) as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from agents.errors import HelpdeskUnavailable
 from agents.ticket import Author, TicketStatus
 from service.helpdesks.django_helpdesk import DjangoHelpdesk
-from tests.helpdesks.django_desk import DjangoDesk, DjangoStage, django_stage, running_django_desk
+from tests.helpdesks.django_desk import DjangoDesk, DjangoStage, django_stage
 from tests.helpdesks.scenarios import FAULTS, SCENARIOS, Scenario, name_of
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DjangoDesk]:
-    with running_django_desk(tmp_path_factory.mktemp("django")) as running:
-        yield running
-
-
 @pytest.fixture
-async def stage(desk: DjangoDesk) -> AsyncIterator[DjangoStage]:
-    async with django_stage(desk) as one:
+async def stage(django: DjangoDesk) -> AsyncIterator[DjangoStage]:
+    async with django_stage(django) as one:
         yield one
 
 
@@ -63,14 +57,14 @@ async def test_the_resolved_ticket_tells_the_requester_nothing_new(stage: Django
     assert await stage.shown(ticket_id) == told
 
 
-async def test_tickets_for_people_move_to_their_queue_once(desk: DjangoDesk) -> None:
-    async with django_stage(desk, hand_off_queue=desk.people) as stage:
+async def test_tickets_for_people_move_to_their_queue_once(django: DjangoDesk) -> None:
+    async with django_stage(django, hand_off_queue=django.people) as stage:
         ticket_id = await stage.opens("My mug arrived broken.")
         await stage.helpdesk.hand_off(ticket_id, "Nobody knows.", key="h1")
-        assert (await desk.call("GET", f"/api/tickets/{ticket_id}/"))["queue"] == desk.people
-        await desk.call("PATCH", f"/api/tickets/{ticket_id}/", json={"queue": desk.queue})
+        assert (await django.call("GET", f"/api/tickets/{ticket_id}/"))["queue"] == django.people
+        await django.call("PATCH", f"/api/tickets/{ticket_id}/", json={"queue": django.queue})
         await stage.helpdesk.hand_off(ticket_id, "Nobody knows.", key="h1")
-        assert (await desk.call("GET", f"/api/tickets/{ticket_id}/"))["queue"] == desk.queue
+        assert (await django.call("GET", f"/api/tickets/{ticket_id}/"))["queue"] == django.queue
 
 
 async def test_every_page_of_a_list_is_read(stage: DjangoStage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,10 +78,10 @@ async def test_every_page_of_a_list_is_read(stage: DjangoStage, monkeypatch: pyt
     assert [one for one in await stage.helpdesk.changed(None) if one in ids] == ids
 
 
-async def test_another_users_token_is_found_out_before_a_second_message(desk: DjangoDesk) -> None:
-    async with django_stage(desk) as stage:
+async def test_another_users_token_is_found_out_before_a_second_message(django: DjangoDesk) -> None:
+    async with django_stage(django) as stage:
         wrong = DjangoHelpdesk(
-            tenant="acme", url=desk.url, token=desk.staff.token, agent_user=desk.agent.id, pause=0.01
+            tenant="acme", url=django.url, token=django.staff.token, agent_user=django.agent.id, pause=0.01
         )
         ticket_id = await stage.opens("My mug arrived broken.")
         with pytest.raises(HelpdeskUnavailable, match="does not show it"):
@@ -95,8 +89,8 @@ async def test_another_users_token_is_found_out_before_a_second_message(desk: Dj
         assert len((await stage.helpdesk.get(ticket_id)).messages) == 2
 
 
-async def test_a_refused_token_is_named_and_not_shown(desk: DjangoDesk) -> None:
-    wrong = DjangoHelpdesk(tenant="acme", url=desk.url, token="secret-token", agent_user=desk.agent.id)
+async def test_a_refused_token_is_named_and_not_shown(django: DjangoDesk) -> None:
+    wrong = DjangoHelpdesk(tenant="acme", url=django.url, token="secret-token", agent_user=django.agent.id)
     with pytest.raises(HelpdeskUnavailable, match="refuses the credential") as caught:
         await wrong.changed(None)
     assert "secret-token" not in f"{caught.value!r}"

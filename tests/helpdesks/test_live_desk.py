@@ -18,17 +18,11 @@ from service.helpdesks.webhooks import Doorbell, webhook_app
 from service.serving import Service, Watermark, listening
 from tests.examples.running import running as back_office
 from tests.fakes.faulty_proxy import Fault, FaultyProxy
-from tests.helpdesks.django_desk import DjangoDesk, running_django_desk
+from tests.helpdesks.django_desk import DjangoDesk
 from tests.service.retail_desk import BROKEN, Office, RetailDesk, desk_at_work
 
 ANN = "ann@example.com"
 SECRET = "a-secret-in-the-path-of-webhooks"
-
-
-@pytest.fixture(scope="module")
-def django(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DjangoDesk]:
-    with running_django_desk(tmp_path_factory.mktemp("django")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +175,20 @@ async def test_one_bad_ticket_stops_no_other(at: Live, monkeypatch: pytest.Monke
     await at.looks()
     monkeypatch.undo()
     await at.refunded(ids[2], orders[2])
+
+
+async def test_what_staff_closed_before_it_was_seen_is_theirs(at: Live) -> None:
+    order = at.desk.office.order(ANN)
+    ticket_id = await at.open(order)
+    closed = {"ticket": ticket_id, "comment": "I called her.", "public": False, "new_status": 3}
+    await at.django.call("POST", "/api/followups/", json=closed)
+    await at.looks()
+    assert await at.desk.replies(ticket_id) == []
+    assert at.desk.office.refunds(order) == []
+    reopened = {"ticket": ticket_id, "comment": "Not done after all.", "public": False, "new_status": 2}
+    await at.django.call("POST", "/api/followups/", json=reopened)
+    await at.looks()
+    await at.refunded(ticket_id, order)
 
 
 async def test_a_webhook_of_the_helpdesk_starts_the_work(at: Live) -> None:
