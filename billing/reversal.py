@@ -7,24 +7,26 @@ was written, so a message delivered again never touches what was claimed after i
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from billing import counters, credit_notes, episode, ledger
 from billing.contract import Contract
-from billing.contract_store import kept_contract
+from billing.contract_store import kept_contract, kept_contracts
 from billing.episode import normalised_email
 from billing.outcome import Outcome, described, locked, unit_price, void
 from billing.periods import utc
 from billing.tables import OutcomeRow
 from billing.transitions import OutcomeState, move
-from evaluators.verdict import CheckResult, Finding
+from evaluators.verdict import CheckResult, EvidenceClass, Finding
 
 _OPEN = (OutcomeState.CLAIMED.value, OutcomeState.VERIFIED.value)
 _CHARGED = (OutcomeState.SETTLED.value, OutcomeState.INVOICED.value)
+LOOK_AGAIN = timedelta(days=1)
+"""Between two looks at the proof of a charge."""
 
 
 def requester_returned(
@@ -101,13 +103,43 @@ def restart_window(
     return tuple(changed)
 
 
+def to_look_at(session: Session, *, tenant: str, now: datetime) -> tuple[Outcome, ...]:
+    """Charges whose proof is due for another look: call `proof_undone` with what is seen. Longest unseen first.
+
+    They are those of effects (an answer cannot be undone), within the reopen window, whose contract takes back what is
+    undone, and that nobody looked at for `LOOK_AGAIN`.
+    """
+    seen = func.coalesce(OutcomeRow.looked_at, OutcomeRow.settled_at)
+    rows: list[OutcomeRow] = []
+    for signed in kept_contracts(session, tenant=tenant):
+        contract = signed.verify()
+        types = [
+            name
+            for name, terms in contract.outcomes.items()
+            if terms.evidence_class is EvidenceClass.EFFECT_VERIFIED and "proof_undone" in contract.reverse_on.when
+        ]
+        query = select(OutcomeRow).where(
+            OutcomeRow.tenant == tenant,
+            OutcomeRow.contract == contract.reference,
+            col(OutcomeRow.state).in_(_CHARGED),
+            col(OutcomeRow.outcome_type).in_(types),
+            col(OutcomeRow.settled_at) >= utc(now) - contract.reverse_on.within,
+            seen <= utc(now) - LOOK_AGAIN,
+        )
+        rows += session.exec(query.order_by(seen, col(OutcomeRow.id))).all()
+    return tuple(described(session, row) for row in rows)
+
+
 def proof_undone(
     session: Session, *, tenant: str, outcome_id: str, still_stands: CheckResult, now: datetime
 ) -> Outcome:
     """A fresh look at a charged outcome's proof: failed within the reopen window reverses it."""
     row = locked(session, tenant=tenant, outcome_id=outcome_id)
-    if still_stands.finding is Finding.FAILED and row.state in _CHARGED:
-        _reverse(session, row, code="proof_undone", happened_at=utc(now), now=utc(now))
+    if row.state in _CHARGED and still_stands.finding is not Finding.UNDETERMINED:
+        row.looked_at = utc(now)
+        session.add(row)
+        if still_stands.finding is Finding.FAILED:
+            _reverse(session, row, code="proof_undone", happened_at=utc(now), now=utc(now))
     return described(session, row)
 
 

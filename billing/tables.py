@@ -72,6 +72,8 @@ class OutcomeRow(SQLModel, table=True):
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     settlement: str | None = Field(default=None, sa_type=Text)
     """The CheckResult that settled or voided it, as canonical JSON."""
+    looked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the proof of the charge was last looked at again."""
     invoice: str | None = None
     reversed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

@@ -9,10 +9,11 @@ import structlog
 from agents import tables
 from agents.clock import Clock
 from agents.evidence import EvidenceStore
-from agents.ticket import Helpdesk
+from agents.ticket import Helpdesk, Ticket
 from billing import Outcome, due, invoices, issue, kept_contract, periods_to_invoice, settle, write_bundle
 from billing.contract_store import kept_contracts
-from evaluators import SigningKey, Verifier
+from billing.reversal import proof_undone, to_look_at
+from evaluators import CheckResult, SigningKey, Verifier
 from evaluators.tables import verdict_of_claim
 from service.database import Database
 from service.progress import Moment, Progress
@@ -56,17 +57,19 @@ class Settlement:
             except Exception:  # the next one may fare better, and this one in the next sweep
                 _log.exception("settling failed", outcome=outcome.id)
 
+    async def look_again(self) -> None:
+        """Look at the proofs of charges that can still be taken back; what was undone is reversed or credited."""
+        with self._database.transaction() as session:
+            charged = to_look_at(session, tenant=self._tenant, now=self._clock.now())
+        for outcome in charged:
+            try:
+                await self._look_again(outcome)
+            except Exception:
+                _log.exception("looking again failed", outcome=outcome.id)
+
     async def _settle(self, outcome: Outcome) -> None:
         ticket = await self._helpdesk.get(outcome.ticket_id)
-        with self._database.transaction() as session:
-            claim = tables.claim_of(session, self._tenant, outcome.id)
-            verdict = verdict_of_claim(session, self._tenant, outcome.id)
-            receipts = tables.receipts_of_task(session, self._tenant, outcome.task_id)
-            assert claim is not None, "an outcome rests on a claim"
-            assert verdict is not None, "a verified outcome rests on a verdict"
-            contract = kept_contract(session, tenant=self._tenant, reference=verdict.contract).verify()
-        terms = contract.outcomes[claim.outcome_type]
-        look = await self._verifier.still_stands(verdict, claim, terms, receipts, ticket)
+        look = await self._look(outcome, ticket)
         with self._database.transaction() as session:
             after = settle(
                 session,
@@ -76,8 +79,33 @@ class Settlement:
                 ticket_tags=ticket.tags,
                 now=self._clock.now(),
             )
-        moment = Moment(name=f"outcome.{after.state.value}", ticket_id=outcome.ticket_id, data={"code": after.code})
-        self._progress(moment)
+        self._tell(after)
+
+    async def _look_again(self, outcome: Outcome) -> None:
+        look = await self._look(outcome, await self._helpdesk.get(outcome.ticket_id))
+        with self._database.transaction() as session:
+            after = proof_undone(
+                session, tenant=self._tenant, outcome_id=outcome.id, still_stands=look, now=self._clock.now()
+            )
+        if after.state is not outcome.state:
+            self._tell(after)
+
+    async def _look(self, outcome: Outcome, ticket: Ticket) -> CheckResult:
+        """A fresh look at what the outcome rests on."""
+        with self._database.transaction() as session:
+            claim = tables.claim_of(session, self._tenant, outcome.id)
+            verdict = verdict_of_claim(session, self._tenant, outcome.id)
+            receipts = tables.receipts_of_task(session, self._tenant, outcome.task_id)
+            assert claim is not None, "an outcome rests on a claim"
+            assert verdict is not None, "a verified outcome rests on a verdict"
+            contract = kept_contract(session, tenant=self._tenant, reference=verdict.contract).verify()
+        return await self._verifier.still_stands(
+            verdict, claim, contract.outcomes[claim.outcome_type], receipts, ticket
+        )
+
+    def _tell(self, outcome: Outcome) -> None:
+        name = f"outcome.{outcome.state.value}"
+        self._progress(Moment(name=name, ticket_id=outcome.ticket_id, data={"code": outcome.code}))
 
     def close_periods(self) -> list[Path]:
         """Invoice every period that is over, and write each new invoice's bundle; returns the bundles' folders."""

@@ -105,6 +105,7 @@ async def _work(state: State, taken: Iterable[Taken], *, browser: bool, quiet: b
         helpdesk = run.embedded
         await run.desk.catch_up()
         await run.settlement.settle_due()
+        await run.settlement.look_again()
         for one in taken:
             ticket = one.ticket
             rows[ticket.id] = one.row

@@ -7,7 +7,7 @@ import pytest
 from billing import ledger
 from billing.outcome import Outcome, find_outcome
 from billing.reconcile import reconcile
-from billing.reversal import proof_undone, requester_returned, restart_window, subject_reopened
+from billing.reversal import proof_undone, requester_returned, restart_window, subject_reopened, to_look_at
 from billing.transitions import OutcomeState
 from evaluators.verdict import Finding
 from tests.billing.books import CONTRACT, DAY, HOUR, START, TENANT, Books, claim, looked, signed
@@ -119,6 +119,39 @@ def test_a_proof_undone_after_settlement_reverses(books: Books, finding: Finding
                 now=SETTLED_AT + after,  # type: ignore[operator]
             )
     assert state(books) == ends
+
+
+def seen(books: Books, at: datetime, finding: Finding = Finding.PASSED) -> list[str]:
+    """The charges that are due for a look, each of which is then given one."""
+    with books.write() as session:
+        due = [outcome.id for outcome in to_look_at(session, tenant=TENANT, now=at)]
+        for each in due:
+            proof_undone(session, tenant=TENANT, outcome_id=each, still_stands=looked(finding), now=at)
+    return due
+
+
+def test_a_charge_is_looked_at_once_a_day_while_it_can_be_taken_back(books: Books) -> None:
+    books.settled(claim(1))
+    books.settled(claim(2, outcome_type="order_status_told"))  # nothing was changed that could be undone
+    books.claim(claim(3))
+    books.verify(claim(3))
+    assert seen(books, SETTLED_AT + 23 * HOUR) == []
+    assert seen(books, SETTLED_AT + DAY) == ["claim-1"]
+    assert seen(books, SETTLED_AT + DAY + HOUR) == []
+    assert seen(books, SETTLED_AT + 2 * DAY, Finding.UNDETERMINED) == ["claim-1"]
+    assert seen(books, SETTLED_AT + 2 * DAY + HOUR) == ["claim-1"], "nobody could say: it is tried again"
+    assert seen(books, SETTLED_AT + 31 * DAY) == []
+    assert seen(books, SETTLED_AT + 30 * DAY, Finding.FAILED) == ["claim-1"]
+    assert state(books) == "reversed"
+    assert seen(books, SETTLED_AT + 30 * DAY) == []
+
+
+def test_nobody_looks_where_the_contract_takes_nothing_back(books: Books) -> None:
+    lasting = signed(CONTRACT.replace("[same_subject_reopened, proof_undone]", "[same_subject_reopened]"))
+    books.claim(claim())
+    books.verify(claim(), contract_=lasting)
+    books.settle("claim-1")
+    assert seen(books, SETTLED_AT + 2 * DAY) == []
 
 
 def test_only_what_the_contract_names_reverses(books: Books) -> None:

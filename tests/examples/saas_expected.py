@@ -41,7 +41,9 @@ EXPECTED: dict[str, End] = {
     "T-2011": _invoice("told number, date and amount of the newest invoice"),
     "T-2012": _cancelled("number missing at first; took an offer 120 days ago, so none is made now"),
     "T-2013": _invoice("told number, date and amount of the newest invoice, Chinese"),
-    "T-2014": _retained(30_000, "160 seats: a tenth would be 4,531.20, the price ends at 300.00"),
+    "T-2014": _retained(
+        0, "160 seats: the price ends at 300.00; cancelled after it was settled: given back", "reversed"
+    ),
     "T-2015": _nothing("no_claim", "the subscription was cancelled before: told so, Chinese"),
     "T-2016": _changed("220 seats: above 5,000.00, changed after a person's approval"),
     "T-2017": _nothing("no_claim", "somebody else's subscription: told that it was not found, Chinese"),

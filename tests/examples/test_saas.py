@@ -104,6 +104,9 @@ async def _told(folder: Path) -> Story:
         await _settle(run, within=timedelta(days=14))
         await _write(run, "settled")
         await _settle(run, within=timedelta(days=60))
+        await _cancelled_on_the_web(run, "T-2014")
+        run.clock.move_to(run.clock.now() + timedelta(days=1))
+        await run.settlement.look_again()
         run.clock.move_to(month_of(run.clock.now(), "Asia/Shanghai").end)
         return await _ended(run, run.settlement.close_periods())
 
@@ -236,7 +239,8 @@ def test_the_invoices_are_issued_and_verified_in_yuan(story: Story) -> None:
 def test_a_retained_subscription_costs_a_share_of_what_the_record_says(story: Story) -> None:
     lines = [line for bundle in story.bundles for line in _lines(story, bundle)]
     retained = {line.unit.minor: line for line in lines if line.outcome_type == "subscription_retained"}
-    assert sorted(retained) == [8_160, 19_584, 30_000]
+    assert sorted(retained) == [8_160, 19_584]
+    assert story.outcomes["T-2014"].price == Money(minor=30_000, currency="CNY"), "a tenth would be 4,531.20"
     assert {line.basis for line in retained.values()} == {"10 % of after.offer.kept_minor, 5.00 to 300.00"}
     for ticket in ("T-2001", "T-2002", "T-2014"):
         offer = story.subscriptions[story.tickets[ticket].requester.email]["offer"]
@@ -248,6 +252,13 @@ def _lines(story: Story, bundle: Path) -> Any:
     invoice = verify_bundle(bundle, **story.keys).invoice
     assert invoice is not None
     return invoice.lines
+
+
+def test_a_charge_whose_proof_is_undone_later_is_given_back(story: Story) -> None:
+    outcome = story.outcomes["T-2014"]
+    assert (outcome.state, outcome.code, outcome.invoice) == (OutcomeState.REVERSED, "proof_undone", None)
+    undone = [ticket for ticket, each in story.outcomes.items() if each.code == "proof_undone"]
+    assert sorted(undone) == ["T-2014", "T-2020"], "looking again takes back nothing else"
 
 
 def test_the_later_proof_is_missed_by_who_cancelled_meanwhile(story: Story) -> None:
