@@ -107,6 +107,7 @@ class Service:
         except HelpdeskUnavailable as error:
             self._answers(False, str(error))
         await self._guarded("settling", self._run.settlement.settle_due)
+        await self._guarded("looking again", self._run.settlement.look_again)
         await self._guarded("closing periods", self._close)
 
     async def _notice(self, ticket_id: str) -> bool:
