@@ -32,14 +32,14 @@ MAX_SENTENCES = 100
 """Sentences of a message that are looked at."""
 PASSAGE = 25
 """A message of more words than this is read as its most telling sentences, until they are as long as this."""
-THRESHOLD = 0.5
+THRESHOLD = 0.6
 """From this score on a procedure is chosen."""
 _TELLING = 0.5
 """A sentence that says less than this share of what the most telling one says is left out."""
 _RIDGE = 0.1
 """How far the regression may miss an example, to go by many rather than by one."""
-_FIT, _FIT_DENSITY, _FIT_BASE = 9.8, -0.82, -1.3
-_LEAD = 5.7
+_FIT, _FIT_DENSITY, _FIT_BASE = 10.5, -0.95, -0.9
+_LEAD = 5.2
 _FEWEST = 5
 """Lines per procedure: with fewer, the score is made as with so many."""
 _DIGITS = 5
@@ -92,7 +92,9 @@ class ProcedureSelector:
         unlike = [line for one in self._examples for line in one.unlike]
         self._spoken = Counter(language_of(line) for line in lines)
         if lines:
-            self._likeness = Likeness([*lines, *unlike], topics=len(self._examples))
+            owners = _owners([one.lines for one in self._examples])
+            sounds_like = _owners([one.unlike for one in self._examples])
+            self._likeness = Likeness([*lines, *unlike], [*owners.tolist(), *sounds_like.tolist()])
             self._weights = self._learn(lines, unlike)
 
     def select(self, text: str) -> Selection:
@@ -146,13 +148,14 @@ class ProcedureSelector:
         for start in range(0, len(known), _BLOCK):
             block = known[start : start + _BLOCK]
             kernel[start : start + _BLOCK] = self._likeness.to(block, [language_of(line) for line in block])
+        kernel[np.diag_indices(len(known))] += _RIDGE
         targets = np.zeros((len(known), len(self._examples)), np.float32)
         targets[np.arange(len(lines)), _owners([one.lines for one in self._examples])] = 1
         if unlike:  # 0 for the procedure that they only sound like, and no news for the others
-            seen = slice(0, len(lines))
-            targets[len(lines) :] = kernel[len(lines) :, seen] @ _solve(kernel[seen, seen], targets[seen])
+            first = slice(0, len(lines))
+            targets[len(lines) :] = kernel[len(lines) :, first] @ np.linalg.solve(kernel[first, first], targets[first])
             targets[np.arange(len(lines), len(known)), _owners([one.unlike for one in self._examples])] = 0
-        return np.ascontiguousarray(_solve(kernel, targets).T)
+        return np.ascontiguousarray(np.linalg.solve(kernel, targets).T)
 
     def _values(self, texts: Sequence[str], language: str) -> NDArray[np.float32]:
         """How far each text is one of each procedure's own, shape (texts, procedures)."""
@@ -199,10 +202,6 @@ def _examples(procedure: Procedure) -> Iterator[_Examples]:
 def _owners(lines: Sequence[Sequence[str]]) -> NDArray[np.intp]:
     """For each line in turn, the place of the group it is in."""
     return np.repeat(np.arange(len(lines)), [len(group) for group in lines])
-
-
-def _solve(kernel: NDArray[np.float32], targets: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.linalg.solve(kernel + np.float32(_RIDGE) * np.eye(len(kernel), dtype=np.float32), targets)
 
 
 def _logistic(value: float) -> float:

@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from agents.embedding import Vectors, embed, unit
 from agents.language import FUNCTION_WORDS, detect_language
 
-MEANING = 2 / 3
+MEANING = 0.5
 """Weight of the meaning; the rest is that of the words."""
 _LETTERS = 0.5
 """Weight of a group of letters against a whole word."""
+_SHARED = 0.8
+"""How much less a word weighs that every topic has."""
 _MEAN_OF = 10
 """A language's own mean counts whole from many more lines than this; before, the mean of all lines stands in."""
 _WORD = re.compile(r"[^\W\d_\u3400-\u9fff]{2,}|[\u3400-\u9fff]+")
@@ -32,20 +34,27 @@ _LANGUAGES = frozenset({"zh", *FUNCTION_WORDS})
 
 
 class Likeness:
-    """Compares texts with ``lines``, which are about ``topics`` different things."""
+    """Compares texts with ``lines``; ``topics`` says what each of them is about."""
 
-    def __init__(self, lines: Sequence[str], *, topics: int) -> None:
+    def __init__(self, lines: Sequence[str], topics: Sequence[int]) -> None:
         features = [_features(line) for line in lines]
         seen = Counter(feature for each in features for feature in each)
-        self._count = len(lines)
-        self._rarity = {feature: 1 + math.log((1 + len(lines)) / (1 + count)) for feature, count in seen.items()}
+        own = {(feature, topic) for each, topic in zip(features, topics, strict=True) for feature in each}
+        spread = Counter(feature for feature, _ in own)
+        count = len(set(topics))
+        self._lines = len(lines)
+        self._rarity = {
+            feature: (1 + math.log((1 + len(lines)) / (1 + times)))
+            * (1 - _SHARED * (spread[feature] - 1) / max(count - 1, 1))
+            for feature, times in seen.items()
+        }
         self._unseen = 1 + math.log(1 + len(lines))
         self._postings = self._index(features)
         spoken = [language_of(line) for line in lines]
         meanings = embed(lines)
-        self._all = meanings.mean(axis=0) * (1 - 1 / topics)
+        self._all = meanings.mean(axis=0) * (1 - 1 / count)
         self._means = {
-            language: self._mean(meanings[[each == language for each in spoken]], topics) for language in set(spoken)
+            language: self._mean(meanings[[each == language for each in spoken]], count) for language in set(spoken)
         }
         self._meanings = self._without_mean(meanings, spoken)
 
@@ -86,10 +95,10 @@ class Likeness:
             if feature in self._postings
         ]
         if not found:
-            return np.zeros(self._count, np.float32)
+            return np.zeros(self._lines, np.float32)
         lines = np.concatenate([lines for (lines, _), _ in found])
         weights = np.concatenate([weights * np.float32(weight) for (_, weights), weight in found])
-        return np.bincount(lines, weights, self._count).astype(np.float32)
+        return np.bincount(lines, weights, self._lines).astype(np.float32)
 
     def _mean(self, meanings: Vectors, topics: int) -> Vectors:
         own: Vectors = meanings.sum(axis=0) * (1 - 1 / topics)
