@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from agents.embedding import Vectors, embed, unit
 from agents.language import FUNCTION_WORDS, detect_language
 
-MEANING = 0.5
+MEANING = 2 / 3
 """Weight of the meaning; the rest is that of the words."""
 _LETTERS = 0.5
 """Weight of a group of letters against a whole word."""
