@@ -17,13 +17,14 @@ from agents.journal import Journal
 from agents.knowledge import Library
 from agents.next_reply import next_reply
 from agents.planner.replies import Replies
+from agents.policy.labels import Labelled, join_all
 from agents.runtime.port import Runtime
 from agents.ticket import Helpdesk
 from agents.tools.tool import ToolContext
 from agents.tools.toolbox import Toolbox
 from agents.trace import Listener
 from agents.walk import Stop, Walk
-from agents.work import Claimed, End, Ended, Paused, Superseded, Work
+from agents.work import Claimed, Draft, End, Ended, Paused, Superseded, Work
 
 if TYPE_CHECKING:
     from agents.tools.browser.session import Browser
@@ -75,13 +76,14 @@ class Executor:
         """What the run would tell the requester next, going by its receipts alone; empty where nobody knows."""
         return await next_reply(self._caller(work), self.replies, work)
 
-    async def tell(self, work: Work, bodies: Sequence[str], runtime: Runtime) -> Ended | Superseded | Paused | None:
+    async def tell(self, work: Work, drafts: Sequence[Draft], runtime: Runtime) -> Ended | Superseded | Paused | None:
         """Send the one final reply of several tasks, as part of ``work``; None when it is sent."""
         walk = Walk(self._caller(work), self.replies, work, runtime)
         task = work.task
+        bodies = [draft.body for draft in drafts]
         text = self.replies.letter(bodies, task.language, requester_name=task.requester.greeting)
         try:
-            await walk.tell(text)
+            await walk.tell(Labelled(data=text, label=join_all(draft.label for draft in drafts)))
         except Stop as stop:
             end = stop.end
         else:

@@ -15,17 +15,27 @@ from agents.claim import Claim
 from agents.errors import ExpressionError, PathError
 from agents.expressions import Expression
 from agents.paths import Template, resolve
-from agents.planner.issues import MAX_WORDS, matches
-from agents.planner.plan import HandOff, Input, Otherwise, ReplyStep, RequireStep, SelectStep, ToolStep
+from agents.planner.issues import matches
+from agents.planner.plan import (
+    HandOff,
+    Input,
+    Otherwise,
+    ReplyStep,
+    RequireStep,
+    SelectStep,
+    ToolStep,
+    said_by,
+    task_values,
+)
 from agents.planner.replies import Replies
 from agents.policy.grant import Grant, Slot
-from agents.policy.labels import PLAN, UNTRUSTED, Integrity, Label, Labelled, join_all
+from agents.policy.labels import PLAN, Label, Labelled, join_all
 from agents.receipt import REPLY_TOOL, Effect, Receipt
 from agents.runtime.port import Runtime
 from agents.task import Task, TaskState
 from agents.ticket import Ticket
 from agents.trace import Event, EventKind, event_number
-from agents.work import Claimed, End, Ended, Paused, Superseded, Work
+from agents.work import Claimed, Draft, End, Ended, Paused, Superseded, Work
 
 RUN_LIFETIME = timedelta(hours=1)
 """A grant ends this long after its job began."""
@@ -50,7 +60,7 @@ class Walk:
         self._runtime = runtime
         self._receipts: list[str] = []
         self._reply = ""
-        self._draft = ""
+        self._draft: Draft | None = None
         self._events: list[Event] = []
         self._calls: Counter[str] = Counter()
         self._values: dict[str, Labelled] = {"task": _task_values(work.task, work.ticket)}
@@ -73,11 +83,11 @@ class Walk:
                     await self._send(step)
         return self._claimed(plan.outcome)
 
-    async def tell(self, text: str) -> None:
+    async def tell(self, text: Labelled) -> None:
         """Send the requester ``text``, made of what the tasks of the ticket drafted; raises `Stop` where it cannot."""
         step = f"final.{self._work.run.job}"
         await self._begin((Slot(step=step, tool=REPLY_TOOL, args=frozenset({"text"}), max_calls=1),))
-        await self._call(step, REPLY_TOOL, {"text": _plan_text(text)}, key=f"{self._work.run.id}:{step}")
+        await self._call(step, REPLY_TOOL, {"text": text}, key=f"{self._work.run.id}:{step}")
 
     def note_end(self, end: End) -> None:
         """Record how the run ended, and what no call has recorded yet."""
@@ -128,7 +138,7 @@ class Walk:
                 await self._ask(wanted)
             found[wanted.name] = values[0]
         origins = frozenset(message.id for message in self._work.ticket.requester_messages())
-        self._values["inputs"] = Labelled(data=found, label=Label(integrity=Integrity.UNTRUSTED, origins=origins))
+        self._values["inputs"] = Labelled(data=found, label=said_by(self._work.task.requester.email, origins))
 
     async def _ask(self, wanted: Input) -> None:
         run = self._work.run
@@ -158,7 +168,9 @@ class Walk:
         key = self._key_of_read(step) if reads else f"{self._work.task.id}:{step.id}"
         receipt = await self._call(step.id, step.tool, args, key=key, approve=approve)
         assert tool is not None, "an unknown tool is denied"
-        self._values[step.id] = tool.labelled(receipt.result, step=step.id, args=args)
+        self._values[step.id] = tool.labelled(
+            receipt.result, step=step.id, args=args, requester=self._work.task.requester.email
+        )
 
     async def _require(self, step: RequireStep) -> None:
         if not self._yes(step.condition, step.id):
@@ -193,7 +205,7 @@ class Walk:
         empty = sorted(name for name, value in values.items() if value.data is None)
         if empty:
             self._hand_off("undetermined", f"nothing to write for {', '.join(empty)} in {step.reply}", step.id)
-        await self._reply_with(step.reply, {name: value.data for name, value in values.items()}, step.id)
+        await self._reply_with(step.reply, values, step.id)
 
     async def _otherwise(self, end: Otherwise | HandOff | None, step: str, why: str) -> None:
         if not isinstance(end, Otherwise):
@@ -203,14 +215,15 @@ class Walk:
             raise Stop(self._claimed(end.outcome))
         self._stop(TaskState.ANSWERED, end.reply.replace("-", "_"), why, step)
 
-    async def _reply_with(self, reply: str, values: Mapping[str, JsonValue], step: str) -> None:
-        body = self._render(reply, values)
+    async def _reply_with(self, reply: str, values: Mapping[str, Labelled], step: str) -> None:
+        body = self._render(reply, {name: value.data for name, value in values.items()})
+        label = join_all([PLAN, *(value.weakest() for value in values.values())])
         self._reply = self._letter(body)
         if self._work.alone:
-            args = {"text": _plan_text(self._reply)}
+            args = {"text": Labelled(data=self._reply, label=label)}
             await self._call(step, REPLY_TOOL, args, key=f"{self._work.run.id}:{step}")
         else:
-            self._draft = body
+            self._draft = Draft(body=body, label=label)
             self._note(EventKind.STEP_DONE, step, {"drafted": reply})
 
     async def _call(
@@ -347,20 +360,9 @@ class Walk:
 
 
 def _task_values(task: Task, ticket: Ticket) -> Labelled:
-    """What ``task.`` offers to procedures: only the e-mail address is vouched for by the helpdesk."""
-    directory = Label(integrity=Integrity.DIRECTORY, origins=frozenset({"helpdesk"}), owner=task.requester.email)
-    return Labelled(
-        data={
-            "id": task.id,
-            "ticket_id": task.ticket_id,
-            "subject": ticket.subject,
-            "words": "\n".join(task.about or ticket.own_words())[:MAX_WORDS],
-            "language": task.language,
-            "requester": {"email": task.requester.email, "name": task.requester.name},
-        },
-        label=UNTRUSTED,
-        parts={("id",): PLAN, ("ticket_id",): PLAN, ("language",): PLAN, ("requester", "email"): directory},
-    )
+    requester: JsonValue = {"email": task.requester.email, "name": task.requester.name}
+    data = {"id": task.id, "ticket_id": task.ticket_id, "subject": ticket.subject, "language": task.language}
+    return task_values({**data, "requester": requester}, task.requester.email)
 
 
 def _plan_text(text: str) -> Labelled:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agents.claim import Claim
 from agents.planner.plan import Plan
+from agents.policy.labels import Label
 from agents.task import Run, Task, TaskState
 from agents.ticket import Ticket
 
@@ -25,12 +26,20 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A rendered reply without greeting and closing, and the label of all that was written into it."""
+
+    body: str
+    label: Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """The agent says the task is resolved."""
 
     claim: Claim
-    draft: str = ""
-    """What the requester is to be told in the final reply of all tasks; empty if the run told them itself."""
+    draft: Draft | None = None
+    """What the requester is to be told in the final reply of all tasks; None if the run told them itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +50,7 @@ class Ended:
     code: str
     reason: str
     step: str
-    draft: str = ""
+    draft: Draft | None = None
     """As in `Claimed`."""
 
 

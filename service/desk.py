@@ -25,11 +25,12 @@ from agents.errors import AgentsError, HelpdeskUnavailable
 from agents.evidence import EvidenceStore
 from agents.executor import Executor
 from agents.policy.approval import ApprovalState
+from agents.policy.labels import PLAN
 from agents.runtime.inline import InlineRuntime
 from agents.runtime.port import Engine, Runtime
 from agents.task import Run, Task, TaskState
 from agents.ticket import Helpdesk, Ticket, TicketStatus
-from agents.work import Claimed, End, Ended, Paused, Superseded, Work
+from agents.work import Claimed, Draft, End, Ended, Paused, Superseded, Work
 from billing.outcome import SOURCE_UNAVAILABLE, outcomes
 from billing.transitions import OutcomeState
 from service.attachments import keep_attachments
@@ -298,7 +299,8 @@ class Desk:
             return True
         if any(_is_handed_off(one.end) for one in ran):
             names = self._deployment.replies.names()
-            drafts.append(self._written(PART_HANDED_OFF if PART_HANDED_OFF in names else HANDED_OFF, ran[0].task))
+            name = PART_HANDED_OFF if PART_HANDED_OFF in names else HANDED_OFF
+            drafts.append(Draft(body=self._written(name, ran[0].task), label=PLAN))
         failed = await self._executor.tell(work, drafts, runtime)
         if isinstance(failed, Paused):
             raise Halted
@@ -489,5 +491,5 @@ def _why(end: Ended) -> str:
     return f"{end.reason} (step {end.step})" if end.step else end.reason
 
 
-def _drafts(ran: Sequence[_Ran]) -> list[str]:
-    return [one.end.draft for one in ran if isinstance(one.end, Claimed | Ended) and one.end.draft]
+def _drafts(ran: Sequence[_Ran]) -> list[Draft]:
+    return [one.end.draft for one in ran if isinstance(one.end, Claimed | Ended) and one.end.draft is not None]

@@ -168,7 +168,7 @@ def _facts(handoff: Handoff, toolbox: Toolbox) -> Iterator[str]:
         args = {name: Labelled(data=value, label=UNTRUSTED) for name, value in receipt.args.items()}
         value = Labelled(data=receipt.result, label=UNTRUSTED)
         if tool is not None and tool.owned_by in (None, *args):
-            value = tool.labelled(receipt.result, step=receipt.step, args=args)
+            value = tool.labelled(receipt.result, step=receipt.step, args=args, requester=handoff.task.requester.email)
         at = receipt.finished_at or receipt.started_at
         early = ", before the change that is listed below" if any(at <= change for change in changes) else ""
         lines = [f"- {name}: {text}" for name, text in _fields(value, said)]

@@ -40,6 +40,16 @@ STOPS = {
         "The requester wrote again after the ticket was resolved: for them it is not solved.",
         "Read their newest message, and answer it. A charge for it is taken back as the contract says.",
     ),
+    "secret_argument": Stop(
+        "a secret was about to be told",
+        "The procedure was about to pass on a value that nobody may be told.",
+        _FILE,
+    ),
+    "not_for_reader": Stop(
+        "not meant for them",
+        "The procedure was about to show a value to people that it is not meant for.",
+        _FILE,
+    ),
     "already_under_way": Stop(
         "the same in another ticket",
         "The same requester wrote about the same thing in another ticket, in other words.",

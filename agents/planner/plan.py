@@ -6,12 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import regex
+from pydantic import JsonValue
 
 from agents.expressions import Expression
 from agents.paths import Template
 from agents.policy.grant import Slot
-from agents.policy.labels import Path
+from agents.policy.labels import PLAN, STAFF, Integrity, Label, Labelled, Path
 from agents.receipt import REPLY_TOOL
+
+
+def task_values(data: Mapping[str, JsonValue], email: str) -> Labelled:
+    """What ``task.`` offers to procedures: the helpdesk vouches for the requester's address, and nothing else."""
+    eyes = frozenset({email, STAFF})
+    directory = Label(integrity=Integrity.DIRECTORY, origins=frozenset({"helpdesk"}), owner=email, readers=eyes)
+    return Labelled(
+        data=dict(data),
+        label=said_by(email),
+        parts={("id",): PLAN, ("ticket_id",): PLAN, ("language",): PLAN, ("requester", "email"): directory},
+    )
+
+
+def said_by(email: str, origins: frozenset[str] = frozenset()) -> Label:
+    """The label of a requester's own words."""
+    return Label(integrity=Integrity.UNTRUSTED, origins=origins, readers=frozenset({email, STAFF}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

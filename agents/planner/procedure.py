@@ -20,7 +20,19 @@ from agents.documents import Source, load_model, nearest, read_document
 from agents.errors import ExpressionError, InvalidDocument, PathError, Problem, ToolFailed
 from agents.expressions import Expression
 from agents.paths import Template, resolve
-from agents.planner.plan import HandOff, Input, Otherwise, Plan, ReplyStep, RequireStep, SelectStep, Step, ToolStep
+from agents.planner.plan import (
+    HandOff,
+    Input,
+    Otherwise,
+    Plan,
+    ReplyStep,
+    RequireStep,
+    SelectStep,
+    Step,
+    ToolStep,
+    said_by,
+    task_values,
+)
 from agents.planner.replies import Replies
 from agents.planner.samples import sample
 from agents.policy.labels import PLAN, Labelled
@@ -201,8 +213,8 @@ class _Compiler:
         self._taken = set(_RESERVED)
         names = dict.fromkeys(document.inputs, "10001")
         self._samples: dict[str, Labelled] = {
-            "task": Labelled(data=TASK_SAMPLE, label=PLAN),
-            "inputs": Labelled(data=dict(names), label=PLAN),
+            "task": task_values(TASK_SAMPLE, SOMEONE),
+            "inputs": Labelled(data=dict(names), label=said_by(SOMEONE)),
         }
 
     def compile(self) -> Procedure:
@@ -281,8 +293,16 @@ class _Compiler:
             approve=self._expression(step.approve, (*field, "approve")),
             when=self._expression(step.when, (*field, "when")),
         )
-        self._samples[step.id] = Labelled(data=sample(tool.output_model), label=PLAN)
+        self._samples[step.id] = self._sample_of(tool, args, step.id)
         return result
+
+    def _sample_of(self, tool: Tool, args: Mapping[str, Template | None], step: str) -> Labelled:
+        """What the tool may answer, with the labels that the answer will have."""
+        try:
+            filled = {name: template.fill(self._samples) for name, template in args.items() if template is not None}
+            return tool.labelled(sample(tool.output_model), step=step, args=filled, requester=SOMEONE)
+        except (PathError, LookupError):  # the argument it needs is wrong, which is a problem of its own
+            return Labelled(data=sample(tool.output_model), label=PLAN)
 
     def _check_args(self, field: _Field, tool: Tool, args: Mapping[str, Template | None]) -> None:
         known = tool.input_model.model_fields
@@ -310,13 +330,14 @@ class _Compiler:
                 self._wrong((*field, "from"), "is one path, for example ${orders.items}")
             self._unknown.add(step.id)
             return None
-        items = resolve(template.parts[0], self._samples).data
-        if not isinstance(items, list) or not items:
+        source = resolve(template.parts[0], self._samples)
+        if not isinstance(source.data, list) or not source.data:
             self._wrong((*field, "from"), "is not a list; name one that a tool returns, for example ${orders.items}")
             self._unknown.add(step.id)
             return None
-        where = self._expression(document.where, (*field, "where"), it=items[0])
-        self._samples[step.id] = Labelled(data=items[0], label=PLAN)
+        picked = source.at((0,))
+        where = self._expression(document.where, (*field, "where"), it=picked.data)
+        self._samples[step.id] = picked
         if where is None:
             return None
         return SelectStep(id=step.id, source=template.parts[0], where=where, otherwise=end)
@@ -329,12 +350,23 @@ class _Compiler:
     def _reply(self, field: _Field, step: StepDocument) -> ReplyStep | None:
         values = {name: self._template(text, (*field, "with", name)) for name, text in step.values.items()}
         self._known_reply(str(step.reply), (*field, "reply"), values)
+        for name, template in values.items():
+            if template is not None and not self._for_requester(template):
+                message = (
+                    f"{template.source} is not for the requester; if they may be told, say so where the tool is "
+                    'declared: readers={"": "requester"}, or owned_by the argument that names them'
+                )
+                self._wrong((*field, "with", name), message)
         return ReplyStep(
             id=step.id,
             reply=str(step.reply),
             values={name: template for name, template in values.items() if template is not None},
             when=self._expression(step.when, (*field, "when")),
         )
+
+    def _for_requester(self, template: Template) -> bool:
+        known = all(path[0] not in self._unknown for path in template.paths())
+        return not known or template.fill(self._samples).weakest().for_eyes_of(SOMEONE)
 
     def _otherwise(self, step: StepDocument, field: _Field) -> Otherwise | HandOff | None:
         end = step.otherwise
@@ -405,13 +437,14 @@ class _Compiler:
         self._problems.append(self._source.problem(field, message))
 
 
+SOMEONE = "someone@example.com"
 TASK_SAMPLE: dict[str, Any] = {
     "id": "task-1",
     "ticket_id": "T-1",
     "subject": "Hello",
     "words": "Hello, I have a question.",
     "language": "en",
-    "requester": {"email": "someone@example.com", "name": "Someone"},
+    "requester": {"email": SOMEONE, "name": "Someone"},
 }
 """What ``task.`` offers to procedures, filled with sample values."""
 

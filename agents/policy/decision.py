@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from agents.canonical import fingerprint
 from agents.policy.approval import Approval
 from agents.policy.grant import Grant
-from agents.policy.labels import Integrity, Label
+from agents.policy.labels import STAFF, UNTRUSTED, Integrity, Label
 from agents.receipt import Effect
 from agents.tools.tool import Tool
 
@@ -88,12 +88,26 @@ def decide(call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool | N
         )
     if frozenset(call.args) != slot.args:
         return Deny("unplanned_argument", f"step {call.step} passes {', '.join(sorted(slot.args)) or 'no arguments'}")
-    if tool.effect is Effect.READ:
-        return Allow()
-    return _decide_effect(call, labels, grant, tool)
+    hidden = _hidden(call, labels, grant, tool)
+    secret = [name for name in hidden if not labels.get(name, UNTRUSTED).readers]
+    if secret:
+        return Deny("secret_argument", f"{', '.join(secret)} of {tool.name} holds what nobody may be told")
+    if tool.effect is not Effect.READ:
+        return _decide_effect(call, labels, grant, tool, hidden)
+    if hidden:
+        return Deny("not_for_reader", f"{tool.name} would show {', '.join(hidden)} to people it is not for")
+    return Allow()
 
 
-def _decide_effect(call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool) -> Decision:
+def _hidden(call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool) -> list[str]:
+    """The arguments that whoever the tool tells may not be told."""
+    reader = {"staff": STAFF, "requester": grant.requester_email, "anyone": None}[tool.told]
+    return [name for name in sorted(call.args) if not labels.get(name, UNTRUSTED).for_eyes_of(reader)]
+
+
+def _decide_effect(
+    call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool, hidden: Sequence[str]
+) -> Decision:
     untrusted = []
     for name in sorted(tool.sinks & call.args.keys()):
         label = labels.get(name)
@@ -101,10 +115,12 @@ def _decide_effect(call: Call, labels: Mapping[str, Label], grant: Grant, tool: 
             return Deny("not_the_requesters", f"{name} belongs to another customer's record")
         if label is None or label.integrity < Integrity.DIRECTORY:
             untrusted.append(name)
-    if not untrusted and not call.approval_required:
+    if not untrusted and not hidden and not call.approval_required:
         return Allow()
     if call.approval is not None and _covers(call, call.approval):
         return Allow()
+    if hidden:
+        return NeedsApproval(f"{', '.join(hidden)} of {tool.name} is not meant for those who would be told")
     if untrusted:
         return NeedsApproval(f"{', '.join(untrusted)} of {tool.name} comes from words that nobody vouches for")
     return NeedsApproval(f"the procedure asks for a person's approval before {tool.name}")

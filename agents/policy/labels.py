@@ -1,6 +1,7 @@
-"""Labels: how far a value may be trusted, whose record it is, and where it came from.
+"""Labels: how far a value may be trusted, whose record it is, who may be told, and where it came from.
 
-A label travels with its value through paths, templates and `select`. What nobody labelled is untrusted.
+A label travels with its value through paths, templates and `select`. What nobody labelled is untrusted, and for the
+tenant's own people only.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pydantic import JsonValue
 
 Path = tuple[str | int, ...]
 SEVERAL = "several customers"
+STAFF = "staff"
+"""The reader that stands for the tenant's own people and systems."""
 
 
 class Integrity(IntEnum):
@@ -41,15 +44,22 @@ class Label:
     owner: str | None = None
     """The e-mail address of the requester whose record this is; None when nobody checked. `SEVERAL` for a value
     made from the records of more than one."""
+    readers: frozenset[str] | None = None
+    """Who may be told: e-mail addresses of requesters, and `STAFF`. None is anyone; nobody is a secret."""
 
     def join(self, other: Label) -> Label:
-        """The label of a value made from both: the weaker integrity; an owner is never lost on the way."""
+        """The label of a value made from both: the weaker integrity, the readers of both; an owner is never lost."""
         owners = {owner for owner in (self.owner, other.owner) if owner is not None}
         return Label(
             integrity=min(self.integrity, other.integrity),
             origins=self.origins | other.origins,
             owner=owners.pop() if len(owners) == 1 else (SEVERAL if owners else None),
+            readers=_both(self.readers, other.readers),
         )
+
+    def for_eyes_of(self, reader: str | None) -> bool:
+        """True if ``reader`` (None: anyone) may be told the value."""
+        return self.readers is None or (reader is not None and reader in self.readers)
 
 
 def _part(data: JsonValue, part: str | int) -> JsonValue:
@@ -62,7 +72,12 @@ def _part(data: JsonValue, part: str | int) -> JsonValue:
             raise LookupError(part)
 
 
-UNTRUSTED = Label(integrity=Integrity.UNTRUSTED)
+def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    return other if one is None else one if other is None else one & other
+
+
+UNTRUSTED = Label(integrity=Integrity.UNTRUSTED, readers=frozenset({STAFF}))
+"""What nobody labelled."""
 PLAN = Label(integrity=Integrity.PLAN, origins=frozenset({"procedure"}))
 
 
@@ -126,8 +141,21 @@ class Labelled:
             parts={key: replace(label, owner=owner) for key, label in self.parts.items()},
         )
 
+    def read_by(self, readers: Mapping[tuple[str, ...], frozenset[str] | None]) -> Labelled:
+        """The same data, each part with the readers that the longest prefix of its path has."""
+        parts = {key: self._label_of(key) for key in {*self.parts, *(path for path in readers if path)}}
+        return Labelled(
+            data=self.data,
+            label=replace(self.label, readers=readers[()]),
+            parts={key: replace(label, readers=_longest(readers, key)) for key, label in parts.items()},
+        )
+
     def _label_of(self, fields: tuple[str, ...]) -> Label:
         for length in range(len(fields), 0, -1):
             if fields[:length] in self.parts:
                 return self.parts[fields[:length]]
         return self.label
+
+
+def _longest(readers: Mapping[tuple[str, ...], frozenset[str] | None], path: tuple[str, ...]) -> frozenset[str] | None:
+    return readers[next(path[:length] for length in range(len(path), -1, -1) if path[:length] in readers)]

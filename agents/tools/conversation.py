@@ -27,7 +27,7 @@ async def find_reply(ctx: ToolContext, text: str) -> Sent | None:
     return None if message is None else Sent(message_id=message.id)
 
 
-@tool(effect="irreversible", sinks=set(), name=REPLY_TOOL, lookup=find_reply, timeout=PATIENCE)
+@tool(effect="irreversible", sinks=set(), name=REPLY_TOOL, told="requester", lookup=find_reply, timeout=PATIENCE)
 async def reply(ctx: ToolContext, text: str) -> Sent:
     """Send the requester of this ticket a public message; nobody else can be addressed."""
     assert ctx.helpdesk is not None, "the reply tool is given the helpdesk"

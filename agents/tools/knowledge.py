@@ -56,14 +56,14 @@ class Answer(BaseModel):
     """The quotes, each with its citation, a blank line between them: ready for a reply."""
 
 
-@tool(effect="read", name="knowledge.search")
+@tool(effect="read", name="knowledge.search", readers={"": "requester"})
 def search(ctx: ToolContext, question: str) -> Found:
     """Find statements about a question in the articles that this requester may read."""
     hits = _hits(ctx, question)
     return Found(found=bool(hits), statements=[_source(hit) for hit in hits])
 
 
-@tool(effect="read", name="knowledge.answer")
+@tool(effect="read", name="knowledge.answer", readers={"": "requester"})
 def answer(ctx: ToolContext, question: str) -> Answer:
     """Answer a question with statements of the one article that is closest to it."""
     hits = _hits(ctx, question)

@@ -16,7 +16,7 @@ import re
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, create_model
 
@@ -25,7 +25,7 @@ from agents.clock import Clock
 from agents.errors import BrowserUnavailable, HelpdeskUnavailable, InvalidTool, ToolFailed, ToolOutcomeUnknown
 from agents.evidence import Evidence, EvidenceStore
 from agents.knowledge.library import Library
-from agents.policy.labels import Integrity, Label, Labelled
+from agents.policy.labels import STAFF, Integrity, Label, Labelled
 from agents.receipt import Effect
 from agents.ticket import Helpdesk
 
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 GRACE = 1.0
 """Seconds a tool that is too late has to clean up; one that ignores it is left behind."""
 _VOUCHED = ("untrusted", "directory", "system")
+Readers = Literal["anyone", "requester", "staff", "nobody"]
+_READERS: tuple[Readers, ...] = get_args(Readers)
+Audience = Literal["staff", "requester", "anyone"]
+_AUDIENCES: tuple[Audience, ...] = get_args(Audience)
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 
 
@@ -93,6 +97,10 @@ class Tool:
     """Who vouches for which output field; everything else is untrusted."""
     owned_by: str | None
     """The argument that names the customer whose records are returned, and only theirs."""
+    readers: Mapping[tuple[str, ...], Readers]
+    """Who may be told which output field; ``()`` is the whole output."""
+    told: Audience
+    """Who learns the arguments."""
     timeout: float
     """Seconds one call may take."""
     tries: int
@@ -140,17 +148,27 @@ class Tool:
         except ToolFailed as error:
             raise ToolOutcomeUnknown(f"{self.name}: the lookup failed: {error}") from error
 
-    def labelled(self, output: JsonValue, *, step: str, args: Mapping[str, Labelled]) -> Labelled:
-        """The output with its labels: declared fields as declared, the rest untrusted, records of a known owner."""
+    def labelled(self, output: JsonValue, *, step: str, args: Mapping[str, Labelled], requester: str) -> Labelled:
+        """The output with its labels: declared fields as declared, the rest untrusted, records of a known owner.
+
+        ``requester`` is the e-mail address of the task's requester. Records are for the eyes of their owner; whose they
+        are is known only where a trusted argument says so.
+        """
         origins = frozenset({f"step {step}"})
         labels = {path: Label(integrity=level, origins=origins) for path, level in self.outputs.items()}
         whole = labels.pop((), Label(integrity=Integrity.UNTRUSTED, origins=origins))
         value = Labelled(data=output, label=whole, parts=labels)
+        owner = self._owner(args)
+        eyes = requester if self.owned_by is None else owner
+        value = value.read_by({path: _eyes(readers, eyes) for path, readers in self.readers.items()})
+        return value if owner is None else value.owned(owner)
+
+    def _owner(self, args: Mapping[str, Labelled]) -> str | None:
         if self.owned_by is None:
-            return value
+            return None
         owner = args[self.owned_by]
         trusted = owner.label.integrity >= Integrity.DIRECTORY and isinstance(owner.data, str)
-        return value.owned(str(owner.data)) if trusted else value
+        return str(owner.data) if trusted else None
 
     async def _guarded(
         self, function: Callable[..., Any], context: ToolContext, args: dict[str, Any], *, optional: bool = False
@@ -190,6 +208,8 @@ def tool(
     sinks: set[str] | None = None,
     outputs: Mapping[str, Literal["untrusted", "directory", "system"]] | None = None,
     owned_by: str | None = None,
+    readers: Mapping[str, Readers] | None = None,
+    told: Audience = "staff",
     lookup: Callable[..., Awaitable[Any]] | None = None,
     rehearse: Callable[..., Any] | None = None,
     name: str | None = None,
@@ -204,6 +224,10 @@ def tool(
         outputs: dotted output field to who vouches for it (``{"items": "system", "items.note": "untrusted"}``);
             list positions are left out; ``""`` is the whole output.
         owned_by: the argument that names the customer whose records come back.
+        readers: dotted output field to who may be told it: ``"requester"``, ``"staff"``, ``"anyone"``, or ``"nobody"``
+            for a secret; ``""`` is the whole output, which is for the requester where ``owned_by`` names them or the
+            tool has an effect, else for staff.
+        told: who learns the arguments: ``"staff"`` for the tenant's own systems, ``"anyone"`` for a stranger's.
         lookup: for effects: same parameters, answers the output of an earlier call under ``ctx.key`` or None.
         rehearse: for effects whose answer later steps look at: a plain function of the same parameters that makes up
             what a rehearsal answers; its context has no settings and no browser.
@@ -240,6 +264,13 @@ def tool(
                 raise InvalidTool(called, f"outputs: {level!r} is none of {', '.join(_VOUCHED)}")
             if path and path.split(".")[0] not in output_model.model_fields | output_model.model_computed_fields:
                 raise InvalidTool(called, f"outputs: {output_model.__name__} has no field {path!r}")
+        for path, who in (readers or {}).items():
+            if who not in _READERS:
+                raise InvalidTool(called, f"readers: {who!r} is none of {', '.join(_READERS)}")
+            if path and path.split(".")[0] not in output_model.model_fields | output_model.model_computed_fields:
+                raise InvalidTool(called, f"readers: {output_model.__name__} has no field {path!r}")
+        if told not in _AUDIENCES:
+            raise InvalidTool(called, f"told: {told!r} is none of {', '.join(_AUDIENCES)}")
         unknown = declared - input_model.model_fields.keys()
         if unknown or (owned_by is not None and owned_by not in input_model.model_fields):
             raise InvalidTool(called, f"has no argument {', '.join(sorted(unknown)) or owned_by}")
@@ -256,6 +287,11 @@ def tool(
                 for path, level in (outputs or {}).items()
             },
             owned_by=owned_by,
+            readers={
+                (): "requester" if owned_by is not None or effect != "read" else "staff",
+                **{tuple(path.split(".")) if path else (): who for path, who in (readers or {}).items()},
+            },
+            told=told,
             timeout=timeout,
             tries=tries,
             function=function,
@@ -264,6 +300,18 @@ def tool(
         )
 
     return declare
+
+
+def _eyes(readers: Readers, owner: str | None) -> frozenset[str] | None:
+    match readers:
+        case "anyone":
+            return None
+        case "nobody":
+            return frozenset()
+        case "requester" if owner is not None:
+            return frozenset({owner, STAFF})
+        case _:
+            return frozenset({STAFF})
 
 
 def _models(function: Callable[..., Any], name: str) -> tuple[type[BaseModel], type[BaseModel]]:

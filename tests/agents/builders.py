@@ -106,7 +106,12 @@ class Shop:
             self.log.append("find")
             return Orders(items=self.orders)
 
-        @tool(effect="read", outputs={"items": "system", "items.note": "untrusted"}, name="shop.everyone")
+        @tool(
+            effect="read",
+            outputs={"items": "system", "items.note": "untrusted"},
+            readers={"": "requester", "items.note": "staff"},
+            name="shop.everyone",
+        )
         async def everyone(ctx: ToolContext) -> Orders:
             return Orders(items=self.orders)
 

@@ -17,7 +17,7 @@ from agents.canonical import fingerprint
 from agents.policy.approval import Approval, ApprovalState
 from agents.policy.decision import Allow, Call, Decision, Deny, NeedsApproval, decide
 from agents.policy.grant import Grant, Slot
-from agents.policy.labels import PLAN, UNTRUSTED, Integrity, Label
+from agents.policy.labels import PLAN, STAFF, UNTRUSTED, Integrity, Label
 from tests.agents.builders import NOW
 from tests.agents.test_labels import LABELS
 
@@ -237,3 +237,63 @@ def test_invariants_of_every_decision(call: Call, labels: dict[str, Label], gran
 def test_a_grant_has_a_fingerprint_of_all_it_allows() -> None:
     assert GRANT.sha256 != replace(GRANT, max_calls=3).sha256
     assert GRANT.sha256 == replace(GRANT).sha256
+
+
+async def lookup_text(ctx: ToolContext, text: str) -> Done | None:
+    return None
+
+
+@tool(effect="irreversible", sinks=set(), lookup=lookup_text, name="talk", told="requester")
+async def talk(ctx: ToolContext, text: str) -> Done:
+    """Tell the requester."""
+    return Done()
+
+
+@tool(effect="read", name="web.ask", told="anyone")
+async def ask(ctx: ToolContext, text: str) -> Done:
+    """Ask a stranger."""
+    return Done()
+
+
+READERS = {
+    "anyone": None,
+    "requester": frozenset({"ada@example.com", STAFF}),
+    "another requester": frozenset({"bob@example.com", STAFF}),
+    "staff": frozenset({STAFF}),
+    "nobody": frozenset[str](),
+}
+
+
+@pytest.mark.parametrize(
+    "teller, readers, code",
+    [
+        ("staff", "another requester", ""), ("staff", "staff", ""), ("staff", "nobody", "secret_argument"),
+        ("requester", "anyone", ""), ("requester", "requester", ""), ("requester", "another requester", "approval"),
+        ("requester", "staff", "approval"), ("requester", "nobody", "secret_argument"),
+        ("anyone", "anyone", ""), ("anyone", "requester", "not_for_reader"), ("anyone", "staff", "not_for_reader"),
+        ("anyone", "nobody", "secret_argument"),
+    ],
+)  # fmt: skip
+def test_nobody_is_told_what_is_not_for_them(teller: str, readers: str, code: str) -> None:
+    chosen, name = {"staff": (refund, "note"), "requester": (talk, "text"), "anyone": (ask, "text")}[teller]
+    args = {**ARGS, "note": "x"} if teller == "staff" else {"text": "x"}
+    grant = replace(GRANT, slots=(Slot(step="s", tool=chosen.name, args=frozenset(args), max_calls=1),))
+    call = replace(CALL, step="s", tool=chosen.name, args=args)
+    labels = TRUSTED | {name: Label(integrity=Integrity.SYSTEM, readers=READERS[readers])}
+    decision = decide(call, labels, grant, chosen)
+    match decision:
+        case Allow():
+            assert code == ""
+        case NeedsApproval(reason):
+            assert code == "approval"
+            assert name in reason
+            yes = replace(call, approval=approval(args, tool=chosen.name))
+            assert decide(yes, labels, grant, chosen) == Allow()
+        case Deny(denied):
+            assert denied == code
+
+
+def test_a_value_without_a_label_is_for_staff() -> None:
+    grant = replace(GRANT, slots=(Slot(step="s", tool="talk", args=frozenset({"text"}), max_calls=1),))
+    call = replace(CALL, step="s", tool="talk", args={"text": "x"})
+    assert isinstance(decide(call, {}, grant, talk), NeedsApproval)

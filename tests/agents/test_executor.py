@@ -24,8 +24,10 @@ from agents import (
     Work,
     tool,
 )
+from agents.errors import InvalidDocument
 from agents.policy.approval import ApprovalState
 from agents.runtime import InlineRuntime
+from agents.tools import Toolbox
 from agents.trace import Event, EventKind
 from tests.agents.builders import REFUND, REPLIES, Desk, Refund, desk, order
 
@@ -441,6 +443,27 @@ async def test_a_record_of_nobody_that_untrusted_words_select_needs_a_person(whe
 async def test_a_record_of_nobody_that_the_plan_selects_stays_the_systems() -> None:
     one = desk("10001", text=UNOWNED.replace("it.id == inputs.order_id", "it.id == '10001'"))
     assert isinstance(await one.run(), Claimed)
+
+
+async def test_a_reply_never_tells_what_is_for_staff() -> None:
+    """Refused when the procedure is loaded, whichever way the value goes."""
+    for told in ("${order.note}", "About ${order.note}", "${orders.items[0].note}"):
+        with pytest.raises(InvalidDocument, match="is not for the requester"):
+            Desk(text=UNOWNED.replace('amount: "${order.total}"}}\n', f'amount: "{told}"}}}}\n')).procedure()
+
+
+async def test_a_record_of_another_customer_is_not_told() -> None:
+    """Where loading cannot know whose record it is, the call itself needs a person."""
+    one = desk("10001")
+    find = one.toolbox.get("shop.find")
+    assert find is not None
+    told = replace(find, readers={(): "staff"})
+    work = one.work()
+    one.toolbox = Toolbox(told if each.name == find.name else each for each in one.toolbox)
+    end = await one.run(work)
+    assert isinstance(end, Ended)
+    assert (end.state, end.step) == (TaskState.WAITING_APPROVAL, "reply")
+    assert one.helpdesk.replies("T-1") == []
 
 
 async def test_else_without_an_outcome_answers_and_claims_nothing() -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from agents import Money, Tool, ToolContext, ToolFailed, ToolOutcomeUnknown, tool
 from agents.errors import InvalidTool
-from agents.policy.labels import Integrity, Label, Labelled
+from agents.policy.labels import STAFF, Integrity, Label, Labelled
 from tests.agents.builders import context
 
 
@@ -355,8 +355,14 @@ async def find(ctx: ToolContext, email: str) -> Answer:
 )
 def test_an_output_belongs_to_whom_a_trusted_argument_names(integrity: Integrity, owner: str | None) -> None:
     email = Labelled(data="ada@example.com", label=Label(integrity=integrity))
-    output = find.labelled({"text": "a", "raw": ""}, step="s", args={"email": email})
-    assert output.at(("text",)).label == Label(integrity=Integrity.SYSTEM, origins=frozenset({"step s"}), owner=owner)
+    output = find.labelled({"text": "a", "raw": ""}, step="s", args={"email": email}, requester="ada@example.com")
+    label = Label(
+        integrity=Integrity.SYSTEM,
+        origins=frozenset({"step s"}),
+        owner=owner,
+        readers=frozenset({owner, STAFF} if owner else {STAFF}),
+    )
+    assert output.at(("text",)).label == label
     assert output.at(("raw",)).label.integrity is Integrity.DIRECTORY
 
 
@@ -365,7 +371,10 @@ def test_what_is_not_declared_is_untrusted() -> None:
     async def say(ctx: ToolContext) -> Answer:
         raise NotImplementedError
 
-    assert say.labelled({"text": "a"}, step="s", args={}).weakest().integrity is Integrity.UNTRUSTED
+    assert (
+        say.labelled({"text": "a"}, step="s", args={}, requester="ada@example.com").weakest().integrity
+        is Integrity.UNTRUSTED
+    )
 
 
 def test_a_missing_setting_is_named() -> None:
@@ -380,3 +389,39 @@ def test_evidence_kept_during_a_call_goes_with_it() -> None:
     kept = ctx.keep(b"x", media_type="text/plain", label="l")
     assert ctx.kept == [kept]
     assert ctx.evidence_store.get(kept.sha256) == b"x"
+
+
+@pytest.mark.parametrize(
+    "declared, whole, text",
+    [
+        (None, {STAFF}, {STAFF}),
+        ({"": "requester"}, {STAFF, "ada@example.com"}, {STAFF, "ada@example.com"}),
+        ({"": "requester", "text": "staff"}, {STAFF, "ada@example.com"}, {STAFF}),
+        ({"": "anyone", "text": "nobody"}, None, set()),
+        ({"text": "anyone"}, {STAFF}, None),
+    ],
+)
+def test_who_may_be_told_is_what_was_declared(declared: Any, whole: set[str] | None, text: set[str] | None) -> None:
+    @tool(effect="read", readers=declared, outputs={"raw": "system"})
+    async def say(ctx: ToolContext) -> Answer:
+        raise NotImplementedError
+
+    value = say.labelled({"text": "a", "raw": ""}, step="s", args={}, requester="ada@example.com")
+    assert value.label.readers == whole
+    assert value.at(("text",)).label.readers == text
+    assert value.at(("raw",)).label.readers == whole
+
+
+def test_records_whose_owner_nobody_vouches_for_are_for_staff() -> None:
+    email = Labelled(data="bob@example.com", label=Label(integrity=Integrity.UNTRUSTED))
+    output = find.labelled({"text": "a", "raw": ""}, step="s", args={"email": email}, requester="ada@example.com")
+    assert output.weakest().readers == frozenset({STAFF})
+
+
+@pytest.mark.parametrize("declaration", [{"readers": {"": "everybody"}}, {"readers": {"txt": "staff"}}, {"told": "me"}])
+def test_readers_that_make_no_sense_are_refused(declaration: Any) -> None:
+    with pytest.raises(InvalidTool, match=r"readers|told"):
+
+        @tool(effect="read", **declaration)
+        async def say(ctx: ToolContext) -> Answer:
+            raise NotImplementedError
