@@ -22,7 +22,7 @@ from agents.journal import Journal, TargetTaken, target_of
 from agents.policy.approval import Approval, ApprovalState
 from agents.policy.decision import Call, Deny, NeedsApproval, decide
 from agents.policy.grant import Grant
-from agents.policy.labels import Label
+from agents.policy.labels import Integrity, Label
 from agents.receipt import REPLY_TOOL, Effect, Receipt, ReceiptState
 from agents.task import Run, Task
 from agents.ticket import Helpdesk
@@ -93,6 +93,8 @@ class Request:
     subject: str
     """Empty where no subject is known yet; effects other than replies need one."""
     approval_required: bool = False
+    approval_id: str = ""
+    """Set once a person has put other arguments in place: what they were asked stands under the original ones."""
     events: tuple[Event, ...] = ()
     """What the run did since its last call; recorded together with this one."""
 
@@ -123,6 +125,7 @@ class Caller:
         if tool is None or tool.effect is not Effect.READ:
             standing = self.journal.receipt(request.task.tenant, request.key)
             approval = self.journal.approval(request.task.tenant, _approval_id(request))
+            request = _as_modified(request, approval)
         if standing is not None:
             if tool is not None and standing.state is ReceiptState.ABOUT_TO and _same_call(standing, request):
                 return await self._finish_effect(request, tool, standing)
@@ -338,7 +341,18 @@ class Caller:
         )
 
 
+def _as_modified(request: Request, approval: Approval | None) -> Request:
+    """The call as the person who approved it wants it; the arguments are theirs then."""
+    if approval is None or approval.modified_args is None:
+        return request
+    by = Label(integrity=Integrity.OPERATOR, origins=frozenset({f"approval by {approval.decided_by}"}))
+    labels = dict.fromkeys(approval.modified_args, by)
+    return replace(request, args=approval.modified_args, labels=labels, approval_id=approval.id)
+
+
 def _approval_id(request: Request) -> str:
+    if request.approval_id:
+        return request.approval_id
     return f"{request.task.id}:{request.step}:{fingerprint([request.tool, request.args])[:12]}"
 
 

@@ -33,6 +33,7 @@ from agents.ticket import Helpdesk, Ticket, TicketStatus
 from agents.work import Claimed, Draft, End, Ended, Paused, Superseded, Work
 from billing.outcome import SOURCE_UNAVAILABLE, outcomes
 from billing.transitions import OutcomeState
+from service.approvals import Approvals
 from service.attachments import keep_attachments
 from service.database import Database
 from service.deployment import Deployment
@@ -95,6 +96,7 @@ class Desk:
         self._clock = clock
         self._progress = progress
         self._stopped = stopped
+        self._approvals = Approvals(tenant=self._tenant, database=database, toolbox=deployment.toolbox, clock=clock)
         self._opening = Opening(
             deployment=deployment,
             database=database,
@@ -121,19 +123,27 @@ class Desk:
             return
         await self._enqueue(f"{ticket_id}#{ticket.version}", ticket.requester.email)
 
-    async def answer_approval(self, approval_id: str, *, approved: bool, by: str, note: str = "") -> None:
-        """A person's answer to an approval: kept once, and the run goes on."""
-        with self._database.transaction() as session:
-            approval = tables.approval_of(session, self._tenant, approval_id)
-            if approval is None:
-                raise LookupError(f"no approval {approval_id}")
-            if approval.state is ApprovalState.PENDING:
-                state = ApprovalState.APPROVED if approved else ApprovalState.REJECTED
-                answered = approval.model_copy(update={"state": state, "decided_by": by, "note": note})
-                tables.save_approval(session, answered)
-        if approval.state is ApprovalState.PENDING:
+    async def answer_approval(
+        self,
+        approval_id: str,
+        *,
+        approved: bool,
+        by: str,
+        note: str = "",
+        modified_args: dict[str, JsonValue] | None = None,
+    ) -> None:
+        """A person's answer to an approval, as `Approvals.answer`; the run goes on."""
+        approval, news = self._approvals.answer(
+            approval_id, approved=approved, by=by, note=note, modified_args=modified_args
+        )
+        if news:
             self._tell("approval.answered", approval.ticket_id, approved=approved)
         await self._go_on(approval.ticket_id, approval_id)
+
+    async def escalate_approval(self, approval_id: str, *, by: str, to: str, note: str = "") -> None:
+        """A person passes an approval on, as `Approvals.escalate`."""
+        approval = self._approvals.escalate(approval_id, by=by, to=to, note=note)
+        self._tell("approval.escalated", approval.ticket_id, to=to)
 
     async def catch_up(self) -> None:
         """What no message calls for: jobs held back, claims to verify again, approvals and questions nobody answered.

@@ -9,6 +9,7 @@ ServiceError
 ├── BadTicketFile        a file of tickets cannot be read at all
 ├── NoLiveHelpdesk       the deployment names no helpdesk elsewhere to work on
 ├── TicketsElsewhere     tickets are opened in the helpdesk that the deployment names, not here
+├── AnswerRefused        an answer to an approval that does not count
 └── SettingMissing       a setting refers to a secret or a process that is not there
 """
 
@@ -49,6 +50,10 @@ class BadTicketFile(ServiceError):
     def __init__(self, path: str, message: str) -> None:
         self.path = path
         super().__init__(f"{path}: {message}")
+
+
+class AnswerRefused(ServiceError):
+    """An answer to an approval that does not count; the message says why."""
 
 
 class NoLiveHelpdesk(ServiceError):

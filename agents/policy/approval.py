@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from agents.canonical import fingerprint
+
 
 class ApprovalState(StrEnum):
     """An approval is asked for, answered once, and used once."""
@@ -39,12 +41,19 @@ class Approval(BaseModel):
     state: ApprovalState = ApprovalState.PENDING
     decided_by: str = ""
     note: str = ""
+    modified_args: dict[str, JsonValue] | None = None
+    """The arguments that the person wants instead; the yes is then to these and no others."""
+    passed_on_by: tuple[str, ...] = ()
+    """Who would not decide, first to last; somebody else answers."""
+    passed_on_to: str = ""
+    """Whom the last of them named."""
 
     def covers(self, *, tool: str, args_sha256: str, at: datetime) -> bool:
         """True if this is an unused yes, still valid at ``at``, to exactly this call."""
+        said_yes_to = self.args_sha256 if self.modified_args is None else fingerprint(self.modified_args)
         return (
             self.state is ApprovalState.APPROVED
             and self.tool == tool
-            and self.args_sha256 == args_sha256
+            and said_yes_to == args_sha256
             and at < self.expires_at
         )

@@ -31,7 +31,7 @@ def approvals(state: StateOption = None, as_json: AsJson = False) -> None:
                 one.ticket_id,
                 one.tool,
                 short(one.args, 400),
-                one.reason,
+                f"{one.reason}{f'; passed on to {one.passed_on_to}' if one.passed_on_to else ''}",
                 f"{one.expires_at:%Y-%m-%d %H:%M}{' (over)' if one.expires_at <= now else ''}",
             )
             for one in waiting
@@ -39,4 +39,4 @@ def approvals(state: StateOption = None, as_json: AsJson = False) -> None:
         empty="Nothing waits for approval.",
     )
     if waiting:
-        say(f"Answer one with: settle approve ID{option}, or settle approve ID --reject --note WHY{option}")
+        say(f"Answer one with: settle approve ID{option}; or add --reject, --modify NAME=VALUE, --escalate WHOM")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from pydantic import JsonValue
 
 from agents import tables
 from agents.policy.approval import Approval, ApprovalState
@@ -28,13 +31,25 @@ app = typer.Typer(add_completion=False)
 def approve(
     id: Annotated[str, typer.Argument(metavar="ID", help="An approval's id; `settle approvals` lists them.")],
     reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
+    modify: Annotated[
+        list[str] | None,
+        typer.Option("--modify", metavar="NAME=VALUE", help="Say yes to another value of an argument, text or JSON."),
+    ] = None,
+    escalate: Annotated[
+        str, typer.Option("--escalate", metavar="WHOM", help="Leave the answer to somebody else.")
+    ] = "",
     note: Annotated[str, typer.Option("--note", help="Why; it is kept with the answer.")] = "",
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who answers; the user's name if not named.")] = "",
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Let tools go without a browser.")] = False,
     state: StateOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Answer an approval: yes, or no with --reject. The ticket then goes on until nothing is left to do."""
+    """Answer an approval: yes, yes to other arguments with --modify, no with --reject, or --escalate it.
+
+    The ticket then goes on until nothing is left to do.
+    """
+    if (reject and (modify or escalate)) or (modify and escalate):
+        refuse("--reject, --modify and --escalate are three different answers; give one")
     with open_books(state) as books, books.database.transaction() as session:
         approval = tables.approval_of(session, books.tenant, id)
         place, currency = books.state, books.currency
@@ -47,18 +62,48 @@ def approve(
         say(f"{id} was answered before by {approval.decided_by}: {approval.state.value}.")
     browser = not no_browser and find_chromium() is not None
     who = by or user()
-    line = asyncio.run(_answer(place, approval, approved=not reject, by=who, note=note, browser=browser, quiet=as_json))
+    answer = _Answer(approved=not reject, by=who, note=note, args=_modified(approval, modify or []), to=escalate)
+    line = asyncio.run(_answer(place, approval, answer, browser=browser, quiet=as_json))
     if as_json:
         print_json(line)
     else:
         print_tickets([line], currency)
 
 
-async def _answer(
-    state: State, approval: Approval, *, approved: bool, by: str, note: str, browser: bool, quiet: bool
-) -> TicketLine:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What the person says."""
+
+    approved: bool
+    by: str
+    note: str
+    args: dict[str, JsonValue] | None
+    to: str
+    """Whom they leave it to; empty if they answer themselves."""
+
+
+def _modified(approval: Approval, changes: list[str]) -> dict[str, JsonValue] | None:
+    """The arguments with the changes ``NAME=VALUE``; None without one."""
+    args = dict(approval.args)
+    for change in changes:
+        name, is_there, value = change.partition("=")
+        if not is_there or name not in args:
+            refuse(f"--modify {change}: write NAME=VALUE with one of {', '.join(sorted(args))}")
+        try:
+            args[name] = json.loads(value)
+        except ValueError:
+            args[name] = value
+    return args if changes else None
+
+
+async def _answer(state: State, approval: Approval, answer: _Answer, *, browser: bool, quiet: bool) -> TicketLine:
     async with running(state, browser=browser, progress=silent if quiet else tell) as run:
-        await run.desk.answer_approval(approval.id, approved=approved, by=by, note=note)
+        if answer.to:
+            await run.desk.escalate_approval(approval.id, by=answer.by, to=answer.to, note=answer.note)
+        else:
+            await run.desk.answer_approval(
+                approval.id, approved=answer.approved, by=answer.by, note=answer.note, modified_args=answer.args
+            )
         await run.desk.idle()
         await run.settlement.settle_due()
         ticket = await run.helpdesk.get(approval.ticket_id)

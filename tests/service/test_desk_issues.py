@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
+from agents.policy.approval import ApprovalState
 from agents.ticket import Attachment, Author, Ticket, TicketStatus
 from service.attachments import MAX_BYTES, MAX_KEPT, attachments_of
+from service.errors import AnswerRefused
 from service.helpdesks.embedded import NewAttachment
 from tests.examples.running import running as back_office
 from tests.service.retail_desk import BROKEN, Office, RetailDesk, desk_at_work, swapped
@@ -277,3 +280,44 @@ async def test_attachments_are_kept_as_evidence_or_refused_with_a_reason(tmp_pat
             assert word in one.refused
         assert [one.refused != "" for one in kept[4:]] == [False] * (MAX_KEPT - 4) + [True] * 4
         assert desk.stands("T-1") == ("claimed", "")
+
+
+async def test_an_approval_with_another_amount_makes_that_call_and_no_other(tmp_path: Path, office: Office) -> None:
+    order = office.order("less@example.com", total=33800)
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("T-1", "less@example.com", BROKEN.format(order=order))
+        (approval,) = desk.approvals("T-1")
+        wrongs: list[dict[str, JsonValue]] = [{"order_id": order}, {**approval.args, "amount": "much"}]
+        for wrong in wrongs:
+            with pytest.raises(AnswerRefused):
+                await desk.run.desk.answer_approval(approval.id, approved=True, by="lead", modified_args=wrong)
+        half: dict[str, JsonValue] = {**approval.args, "amount": {"minor": 16900, "currency": "USD"}}
+        await desk.run.desk.answer_approval(approval.id, approved=True, by="lead", modified_args=half)
+        await desk.run.desk.answer_approval(approval.id, approved=False, by="another")
+        await desk.run.desk.idle()
+        assert office.refunds(order) == [16900]
+        (after,) = desk.approvals("T-1")
+        assert (after.state, after.decided_by, after.modified_args) == (ApprovalState.USED, "lead", half)
+        assert desk.stands("T-1") == ("handed_off", "not_proven"), "the contract wants the whole amount back"
+        assert desk.charged() == 0
+
+
+async def test_who_passes_an_approval_on_does_not_answer_it(tmp_path: Path, office: Office) -> None:
+    order = office.order("up@example.com", total=33800)
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("T-1", "up@example.com", BROKEN.format(order=order))
+        (approval,) = desk.approvals("T-1")
+        desk.run.clock.move_to(desk.run.clock.now() + timedelta(hours=20))
+        await desk.run.desk.escalate_approval(approval.id, by="ann", to="the head of support", note="above my limit")
+        for answer in (
+            desk.run.desk.escalate_approval(approval.id, by="Ann", to="bob"),
+            desk.run.desk.answer_approval(approval.id, approved=True, by="ann"),
+        ):
+            with pytest.raises(AnswerRefused, match="passed"):
+                await answer
+        desk.run.clock.move_to(desk.run.clock.now() + timedelta(hours=20))
+        await desk.run.desk.answer_approval(approval.id, approved=True, by="head")
+        await desk.run.desk.idle()
+        assert office.refunds(order) == [33800]
+        with pytest.raises(AnswerRefused, match="answered"):
+            await desk.run.desk.escalate_approval(approval.id, by="bob", to="nobody")
