@@ -15,7 +15,7 @@ demo: .venv/run.stamp
 test: .venv/test.stamp
 	@$(BIN)/python -m service.browser_setup
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 test-long: .venv/test.stamp
 	$(BIN)/pytest -m long --timeout 14400
