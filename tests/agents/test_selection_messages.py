@@ -10,7 +10,7 @@ from benchmarks.selection import always, judge
 
 @pytest.mark.skipif(not BANKING77.exists(), reason=f"the messages are not part of this repository: no {BANKING77}")
 def test_a_bank_with_77_procedures() -> None:
-    lines = like_lines(bank(held_out=False), {str(one.intent) for one in bank(held_out=False)}, 60)
+    lines = like_lines(bank(held_out=False), {str(one.intent) for one in bank(held_out=False)}, None)
     judged = judge(always(lines), bank(held_out=True)[::2])
     assert judged.accuracy >= 0.88
     assert judged.coverage() >= 0.70
