@@ -36,8 +36,10 @@ from service.processes import Processes
 from service.progress import Moment, Progress, silent
 from service.proving import Proving
 from service.rehearsal import Rehearsal
+from service.rollout import Rollout
 from service.settings import LiveHelpdeskSettings, Secrets, fill_in
 from service.settlement import Settlement
+from service.shadow import Shadow
 from service.stopping import Switch
 
 LOOK_SECONDS = 1.0
@@ -113,6 +115,7 @@ async def running(
             )
             verifier, observer = _evaluators(deployment, state, database, evidence, clock, sources)
             async with _browser(browser) as chromium:
+                told = deployment.tool_settings(secrets, processes.urls)
                 executor = Executor(
                     toolbox=tools(deployment.toolbox),
                     replies=deployment.replies,
@@ -121,11 +124,19 @@ async def running(
                     evidence=evidence,
                     observer=observer,
                     clock=clock,
-                    settings=deployment.tool_settings(secrets, processes.urls),
+                    settings=told,
                     browser=chromium,
                     library=library,
                     on_event=lambda event: progress(_moment(event)),
                     stopped=switch.stopped,
+                )
+                rehearsal = Rehearsal(
+                    deployment=deployment,
+                    settings=told,
+                    sources=sources,
+                    browser=chromium,
+                    library=library,
+                    clock=clock,
                 )
                 engine = _engine(deployment, state)
                 proving = Proving(
@@ -146,6 +157,15 @@ async def running(
                     evidence=evidence,
                     clock=clock,
                     progress=progress,
+                    rollout=Rollout(
+                        settings=deployment.settings.rollout,
+                        tenant=deployment.settings.tenant,
+                        database=database,
+                        clock=clock,
+                    ),
+                    shadow=Shadow(
+                        rehearsal=rehearsal, helpdesk=helpdesk, database=database, tenant=deployment.settings.tenant
+                    ),
                     stopped=switch.stopped,
                 )
                 settlement = Settlement(

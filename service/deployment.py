@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,6 +125,8 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
     procedures, more = read_procedures(folder / "procedures", toolbox, replies, kinds)
     problems += more
     problems += _missing(folder, replies)
+    if settings is not None:
+        problems += _unknown_rollout(source, settings, procedures)
     if contract_source is not None and contract is not None and settings is not None:
         problems += _unknown_sources(contract_source, contract, settings)
     if problems or settings is None or contract_source is None or contract is None:
@@ -197,6 +199,16 @@ def _missing(folder: Path, replies: Replies) -> Iterator[Problem]:
         missing = str(folder / "replies" / "handed-off.en.md")
         message = "is missing; write it: it is sent when a person takes over"
         yield Problem(file=missing, line=None, field="", message=message)
+
+
+def _unknown_rollout(source: Source, settings: Settings, procedures: Sequence[Procedure]) -> list[Problem]:
+    """Modes for procedures that there are not."""
+    names = [procedure.name for procedure in procedures]
+    return [
+        source.problem(("rollout", "procedures"), f"there is no procedure {name!r}; {nearest(name, names)}")
+        for name in settings.rollout.procedures
+        if name not in names
+    ]
 
 
 def _unknown_sources(source: Source, contract: Contract, settings: Settings) -> list[Problem]:

@@ -41,6 +41,8 @@ from service.handoff import Candidate, gather_handoff, handoff_note
 from service.opening import Opening, listed
 from service.progress import Moment, Progress
 from service.proving import Proving, never, step
+from service.rollout import Rollout
+from service.shadow import Shadow
 from service.stopping import Halted
 from service.tables import held_jobs, hold_job, release_job
 from service.triage import UNDER_WAY
@@ -82,6 +84,8 @@ class Desk:
         evidence: EvidenceStore,
         clock: Clock,
         progress: Progress,
+        rollout: Rollout,
+        shadow: Shadow,
         stopped: Callable[[], bool],
     ) -> None:
         """``stopped`` is the kill switch: while it says yes, nothing goes out and jobs are held back."""
@@ -95,6 +99,8 @@ class Desk:
         self._evidence = evidence
         self._clock = clock
         self._progress = progress
+        self._rollout = rollout
+        self._shadow = shadow
         self._stopped = stopped
         self._approvals = Approvals(tenant=self._tenant, database=database, toolbox=deployment.toolbox, clock=clock)
         self._opening = Opening(
@@ -104,6 +110,7 @@ class Desk:
             proving=proving,
             evidence=evidence,
             clock=clock,
+            rollout=rollout,
             stopped=stopped,
         )
 
@@ -153,6 +160,7 @@ class Desk:
         if self._stopped():
             return
         await self.resume()
+        await self._begin_late()
         await self._verify_again()
         await self._expire_approvals()
         await self._close_unanswered()
@@ -242,6 +250,10 @@ class Desk:
                 tasks += [task for task in others if task.state in UNDER_WAY]
                 end = _handed_off("reopened", "the requester came back: it is not resolved")
                 await self._hand_off(runtime, [_Ran(task=task, work=None, end=end) for task in tasks])
+            case "shadow":
+                ticket = Ticket.model_validate_json(self._evidence.get(str(opened["ticket"])))
+                why = str(opened["why"])
+                await step(runtime, "shadow", lambda: self._only_note(ticket, why), unless=self._stopped)
             case "thanked":
                 written_at = datetime.fromisoformat(str(opened["written_at"]))
                 await step(runtime, "restart", lambda: self._restart(ticket_id, written_at))
@@ -426,6 +438,21 @@ class Desk:
     async def _restart(self, ticket_id: str, at: datetime) -> dict[str, JsonValue]:
         self._proving.restart(ticket_id, at)
         return {}
+
+    async def _only_note(self, ticket: Ticket, why: str) -> dict[str, JsonValue]:
+        rehearsed = await self._shadow.note(ticket, why)
+        self._tell("ticket.shadowed", ticket.id, end=rehearsed.end.value)
+        return {}
+
+    async def _begin_late(self) -> None:
+        """Tickets that waited for the hours of the rollout."""
+        day = f"{self._clock.now():%Y-%m-%d}"
+        for ticket_id in self._rollout.due():
+            try:
+                ticket = await self._helpdesk.get(ticket_id)
+                await self._enqueue(f"{ticket_id}#hours:{day}", ticket.requester.email)
+            except AgentsError:  # the helpdesk is away: the next time may fare better
+                _log.exception("beginning late failed", ticket=ticket_id)
 
     async def _verify_again(self) -> None:
         with self._database.transaction() as session:

@@ -18,8 +18,10 @@ from service.database import Database
 from service.deployment import Deployment
 from service.proving import Proving
 from service.related import Again, Duplicate, ForAPerson, Related
+from service.rollout import Rollout
 from service.satisfaction import keep_rating
 from service.stopping import Halted
+from service.tables import Treatment
 from service.triage import UNDER_WAY, Begin, Exclude, GoOn, Nothing, Reopened, Thanked, look
 
 
@@ -35,6 +37,7 @@ class Opening:
         proving: Proving,
         evidence: EvidenceStore,
         clock: Clock,
+        rollout: Rollout,
         stopped: Callable[[], bool],
     ) -> None:
         self._deployment = deployment
@@ -44,6 +47,7 @@ class Opening:
         self._proving = proving
         self._evidence = evidence
         self._clock = clock
+        self._rollout = rollout
         self._stopped = stopped
         self._selector = ProcedureSelector(deployment.procedures)
         self._related = Related(
@@ -67,6 +71,9 @@ class Opening:
             case Exclude() as out:
                 self._exclude(ticket, tasks, out)
             case Begin() as begin:
+                treated = self._treated(ticket, begin) if not tasks else None
+                if treated is not None:
+                    return {**treated, "ticket": frozen}
                 fresh = self._new_tasks(ticket, begin, after=len(tasks))
                 self._keep(fresh)
                 return await self._first_look(ticket, frozen, fresh)
@@ -84,6 +91,16 @@ class Opening:
     def nearest(self, task: Task, ticket: Ticket) -> tuple[tuple[str, float], ...]:
         """The procedures that come into question for ``task``, likeliest first, each with how probably it fits."""
         return self._selector.nearest("\n".join(task.about or ticket.own_words()))
+
+    def _treated(self, ticket: Ticket, begin: Begin) -> dict[str, JsonValue] | None:
+        """What the rollout wants of a ticket that nobody has worked on; None: work on it."""
+        names = {issue.procedure.name if issue.procedure else "" for issue in begin.issues}
+        decided = self._rollout.treat(ticket, names)
+        if decided.treatment == Treatment.LIVE:
+            return None
+        if decided.treatment == Treatment.SHADOW and not decided.told:
+            return {"do": "shadow", "why": decided.why}
+        return {"do": "nothing"}
 
     def nobodys_task(self, ticket: Ticket) -> Task:
         """A task for a ticket that no procedure was looked for, not kept yet."""

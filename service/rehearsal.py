@@ -62,6 +62,16 @@ class RehearsedEnd(StrEnum):
     NOT_WORKED_ON = "not_worked_on"
 
 
+ENDS = {
+    RehearsedEnd.RESOLVED: "resolved",
+    RehearsedEnd.ANSWERED: "answered, nothing claimed",
+    RehearsedEnd.WAITING: "waits for the requester",
+    RehearsedEnd.HANDED_OFF: "handed to people",
+    RehearsedEnd.NOT_WORKED_ON: "not worked on",
+}
+"""Each end in words."""
+
+
 class Proof(StrEnum):
     """What a claim's verdict rests on."""
 

@@ -12,16 +12,16 @@ import re
 import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from agents.documents import NOT_UTF_8, Source, load_model, nearest
 from agents.errors import InvalidDocument, Problem
 from agents.knowledge import PUBLIC
-from billing.contract import Duration
+from billing.contract import Duration, Timezone
 from evaluators.sources.knowledge import ARTICLE
 from service.errors import SettingMissing
 
@@ -177,6 +177,59 @@ HelpdeskSettings = Annotated[
 ]
 
 
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Mode = Literal["live", "shadow", "off"]
+
+
+def _weekdays(value: Any) -> frozenset[int]:
+    days: set[int] = set()
+    for part in value.split(",") if isinstance(value, str) else ():
+        first, dash, last = (each.strip().lower() for each in part.partition("-"))
+        if first not in _DAYS or (dash and last not in _DAYS):
+            break
+        begin, end = _DAYS.index(first), _DAYS.index(last if dash else first)
+        days |= {day % 7 for day in range(begin, end + 1 if end >= begin else end + 8)}
+    else:
+        if days:
+            return frozenset(days)
+    raise ValueError(f'write days as "mon-fri" or "mon, wed, sat"; found {value!r}')
+
+
+class Hours(_Section):
+    """When tickets are begun."""
+
+    timezone: Timezone
+    weekdays: Annotated[frozenset[int], BeforeValidator(_weekdays), Field(alias="days")]
+    """0 is Monday."""
+    begin: Annotated[time, Field(alias="from")]
+    end: Annotated[time, Field(alias="to")]
+    outside: Literal["wait", "people"] = "wait"
+    """Outside these hours tickets wait for them, untouched; or they are left to people for good."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Hours:
+        if self.begin >= self.end:
+            raise ValueError("from is before to, within one day")
+        return self
+
+    def __str__(self) -> str:
+        days = ", ".join(_DAYS[day] for day in sorted(self.weekdays))
+        return f"{days} {self.begin:%H:%M} to {self.end:%H:%M}"
+
+
+class RolloutSettings(_Section):
+    """Which tickets the desk works on. Without this section: all of them."""
+
+    mode: Mode = "live"
+    """``shadow``: one internal note says what would have been done; ``off``: tickets are left to people."""
+    procedures: dict[str, Mode] = {}
+    """Modes of their own, by the name of the procedure that a ticket calls for."""
+    percent: Annotated[int, Field(ge=0, le=100)] = 100
+    """The share of tickets that is taken, always the same ones; the others are left to people."""
+    hours: Hours | None = None
+    """When tickets are begun live; None is always."""
+
+
 class Settings(_Section):
     """``settle.toml``."""
 
@@ -194,6 +247,7 @@ class Settings(_Section):
     sources: dict[str, SourceSettings]
     knowledge: KnowledgeSettings = KnowledgeSettings()
     helpdesk: HelpdeskSettings = EmbeddedHelpdeskSettings()
+    rollout: RolloutSettings = RolloutSettings()
     process: tuple[ProcessSettings, ...] = ()
     secrets: SecretSettings = SecretSettings()
 

@@ -15,6 +15,7 @@ from billing.transitions import OutcomeState
 from evaluators import Verdict
 from evaluators.tables import verdict_of_claim
 from service.database import Database
+from service.tables import RolloutRow, rollout_of
 
 _CHARGED = (OutcomeState.SETTLED, OutcomeState.INVOICED)
 _WITHOUT_CLAIM = {TaskState.HANDED_OFF: "escalated", TaskState.EXCLUDED: "void", TaskState.ANSWERED: "void"}
@@ -58,6 +59,7 @@ class TicketLine(BaseModel):
     happened: str
     """In words, for people."""
     task_state: str
+    """Of the task; where none was begun, how the rollout treats the ticket: ``shadow``, ``people``, ``later``."""
     verdict: str
     """passed, failed, undetermined, or empty where nothing was claimed."""
     outcome: OutcomeLine | None
@@ -84,6 +86,7 @@ def ticket_lines(database: Database, tenant: str, currency: str, tickets: Iterab
         with database.transaction() as session:
             tasks = tables.tasks_of_ticket(session, tenant, ticket.id)
             verdicts = {task.id: verdict_of_claim(session, tenant, f"{task.id}:claim") for task in tasks}
+            decided = rollout_of(session, tenant, ticket.id)
         listed: list[Task | None] = [*tasks] or [None]
         for task in listed:
             verdict = verdicts[task.id] if task else None
@@ -95,8 +98,8 @@ def ticket_lines(database: Database, tenant: str, currency: str, tickets: Iterab
                     subject=ticket.subject,
                     requester=ticket.requester.email,
                     language=task.language if task else "",
-                    happened=_happened(task, line),
-                    task_state=task.state.value if task else TaskState.OPEN.value,
+                    happened=_happened(task, line, decided),
+                    task_state=task.state.value if task else decided.treatment if decided else TaskState.OPEN.value,
                     verdict=verdict.finding.value if verdict else "",
                     outcome=line,
                 )
@@ -137,9 +140,9 @@ def _without_claim(task: Task, currency: str) -> OutcomeLine:
     )
 
 
-def _happened(task: Task | None, line: OutcomeLine | None) -> str:
+def _happened(task: Task | None, line: OutcomeLine | None, decided: RolloutRow | None) -> str:
     if task is None:
-        return "not looked at yet"
+        return str(decided) if decided else "not looked at yet"
     did = line.outcome_type.replace("_", " ") if line and line.outcome_type else ""
     why = f"{task.reason.replace('_', ' ')}" + (f": {task.detail}" if task.detail else "")
     match task.state:

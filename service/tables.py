@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -39,3 +40,74 @@ def release_job(session: Session, tenant: str, job_id: str) -> None:
     row = session.get(HeldJobRow, (tenant, job_id))
     if row is not None:
         session.delete(row)
+
+
+class Treatment(StrEnum):
+    """How the rollout treats a ticket."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+    """Rehearsed, with one internal note."""
+    PEOPLE = "people"
+    """Left to people, untouched."""
+    LATER = "later"
+    """Waits, untouched, until the hours begin."""
+
+
+class RolloutRow(SQLModel, table=True):
+    """What the rollout decided about one ticket."""
+
+    __tablename__ = "rollout"
+
+    tenant: str = Field(primary_key=True)
+    ticket_id: str = Field(primary_key=True)
+    treatment: str = Field(index=True)
+    why: str
+    decided_at: datetime = Field(sa_type=UtcDateTime)
+    told: bool = False
+    """In shadow: the note is written."""
+
+    def __str__(self) -> str:
+        return f"{_TREATED[Treatment(self.treatment)]} ({self.why})"
+
+
+_TREATED = {
+    Treatment.LIVE: "worked on",
+    Treatment.SHADOW: "in shadow: an internal note says what would have been done",
+    Treatment.PEOPLE: "left to people",
+    Treatment.LATER: "waits for the hours",
+}
+
+
+def save_rollout(session: Session, row: RolloutRow) -> RolloutRow:
+    """Insert or update a decision; returns what is kept, usable after the session."""
+    kept = session.merge(row)
+    session.flush()
+    session.refresh(kept)
+    session.expunge(kept)
+    return kept
+
+
+def rollout_of(session: Session, tenant: str, ticket_id: str) -> RolloutRow | None:
+    """The decision about a ticket, usable after the session."""
+    row = session.get(RolloutRow, (tenant, ticket_id))
+    if row is not None:
+        session.expunge(row)
+    return row
+
+
+def rollouts(session: Session, tenant: str, treatment: Treatment | None = None) -> Sequence[RolloutRow]:
+    """All decisions, or those of one treatment, by ticket, usable after the session."""
+    query = select(RolloutRow).where(RolloutRow.tenant == tenant)
+    if treatment is not None:
+        query = query.where(RolloutRow.treatment == treatment.value)
+    rows = session.exec(query.order_by(col(RolloutRow.ticket_id))).all()
+    session.expunge_all()
+    return rows
+
+
+def mark_told(session: Session, tenant: str, ticket_id: str) -> None:
+    """The note about a ticket in shadow is written."""
+    row = session.get_one(RolloutRow, (tenant, ticket_id))
+    row.told = True
+    session.add(row)

@@ -19,6 +19,7 @@ _LINES = {
     "outcome.rejected": ("costs nothing: rejected ({code})", "red"),
     "outcome.void": ("costs nothing: void ({code})", "red"),
     "outcome.reversed": ("reversed ({code})", "red"),
+    "ticket.shadowed": ("in shadow: would be {end}; a note says so", "cyan"),
     "job.held": ("held back: the kill switch is on", "yellow"),
     "job.resumed": ("taken up again", "cyan"),
     "ticket.resolved": ("resolved", "green"),

@@ -20,6 +20,7 @@ from service.attachments import attachments_of
 from service.cli.books import Books, StateOption, open_books
 from service.cli.commands import refuse
 from service.cli.output import AsJson, print_json, print_table, say, short
+from service.tables import RolloutRow, Treatment, rollout_of
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -37,12 +38,27 @@ def show(
 ) -> None:
     """Show every step of a ticket's runs with its time, the receipts, the evidence, the verdict and the outcome."""
     with open_books(state) as books:
+        with books.database.transaction() as session:
+            decided = rollout_of(session, books.tenant, id.partition(":")[0])
+        if decided is not None and decided.treatment != Treatment.LIVE:
+            _print_decision(decided, as_json=as_json)
+            return
         worked = _read(books, id)
+    if decided is not None and not as_json:
+        say(f"{decided.ticket_id} is {decided}")
     if as_json:
         print_json([_shown(one) for one in worked])
         return
     for one in worked:
         _print(one)
+
+
+def _print_decision(decided: RolloutRow, *, as_json: bool) -> None:
+    """A ticket that was never worked on, and why."""
+    if as_json:
+        print_json([decided.model_dump(mode="json", exclude={"tenant"})])
+    else:
+        say(f"{decided.ticket_id} is {decided}; decided at {decided.decided_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 _Run = tuple[Run, str, list[Event]]

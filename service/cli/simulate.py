@@ -25,9 +25,10 @@ from service.cli.output import AsJson, money, print_table, say
 from service.cli.problems import print_problems
 from service.deployment import MARK, State, find_deployment, make_state, open_state
 from service.intake import Intake, Past, RowProblem, email_address, read_tickets
+from service.rehearsal import ENDS
 from service.simulation import Result, Results, Summary, Tally, checked, simulate, temporary_results
 from service.simulation.page import write_page
-from service.simulation.remarks import ENDS, remarks, span
+from service.simulation.remarks import remarks, span
 
 app = typer.Typer(add_completion=False)
 SHOWN = 60

@@ -39,7 +39,7 @@ def _row(line: TicketLine, currency: str) -> tuple[str, ...]:
     outcome = line.outcome
     begun = (line.ticket, line.language or "-", line.happened, line.verdict or "-")
     if outcome is None:
-        return (*begun, "-", money(0, currency), "under way")
+        return (*begun, "-", money(0, currency), "under way" if line.task else "")
     reason = f"{outcome.state}: {outcome.reason}" if outcome.reason else outcome.state
     charge = money(outcome.amount_minor, outcome.currency)
     return (*begun, outcome.evidence_class or "-", charge, "" if outcome.amount_minor else reason)

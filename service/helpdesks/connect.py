@@ -31,6 +31,7 @@ from service.settings import (
     Settings,
     fill_in,
 )
+from service.tables import rollouts
 
 
 def connect(
@@ -92,7 +93,8 @@ def known_tickets(state: State, settings: Settings, database: Database, clock: C
     if isinstance(helpdesk, EmbeddedHelpdesk):
         return helpdesk.list()
     with database.transaction() as session:
-        ids = sorted({task.ticket_id for task in tables.tasks(session, settings.tenant)})
+        known = {task.ticket_id for task in tables.tasks(session, settings.tenant)}
+        ids = sorted(known | {row.ticket_id for row in rollouts(session, settings.tenant)})
     return asyncio.run(_still_there(helpdesk, ids))
 
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from service.intake import RowProblem
-from service.rehearsal import RehearsedEnd
-from service.simulation.remarks import ENDS, span
+from service.rehearsal import ENDS, RehearsedEnd
+from service.simulation.remarks import span
 from service.simulation.running import Result
 from service.simulation.tally import Summary
 

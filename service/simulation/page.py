@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.intake import RowProblem
-from service.rehearsal import RehearsedEnd
+from service.rehearsal import ENDS, RehearsedEnd
 from service.report.html import environment, whole_file
-from service.simulation.remarks import ENDS, remarks, span
+from service.simulation.remarks import remarks, span
 from service.simulation.results import Results
 from service.simulation.tally import Summary
 

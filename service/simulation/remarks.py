@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from agents.money import Money
-from service.rehearsal import Proof, RehearsedEnd
+from service.rehearsal import Proof
 from service.simulation.tally import Summary
-
-ENDS = {
-    RehearsedEnd.RESOLVED: "resolved",
-    RehearsedEnd.ANSWERED: "answered, nothing claimed",
-    RehearsedEnd.WAITING: "waits for the requester",
-    RehearsedEnd.HANDED_OFF: "handed to people",
-    RehearsedEnd.NOT_WORKED_ON: "not worked on",
-}
 
 
 def span(least: int, most: int, currency: str) -> str:
