@@ -181,7 +181,7 @@ async def test_outside_the_hours_a_ticket_waits_and_is_begun_with_them(started: 
         await desk.run.desk.catch_up()
         await desk.run.desk.idle()
         assert await untouched(desk, "T-1")
-        desk.run.helpdesk.write("T-2", "We hire!", key="staff-1", author=Author.STAFF)
+        desk.run.embedded.write("T-2", "We hire!", key="staff-1", author=Author.STAFF)
         desk.run.clock.move_to(night(desk) - timedelta(days=7) + timedelta(days=2))
         await desk.run.desk.catch_up()
         await desk.run.desk.idle()
