@@ -29,8 +29,6 @@ from tests.service.builders import RETAIL, deployment_in, example_tickets, settl
 TYPES = ("refund_issued", "refused_correctly", "order_cancelled")
 APPROVED_IN_A_REHEARSAL = "T-1028"
 """People rejected its new address; a rehearsal takes approvals as given."""
-SECOND_MESSAGE = "T-1017"
-"""Its first message alone fits no procedure."""
 
 
 def history() -> list[dict[str, Any]]:
@@ -76,7 +74,7 @@ def of(simulated: Simulated, ticket: str) -> dict[str, Any]:
 
 def test_every_ticket_would_end_as_it_did(simulated: Simulated) -> None:
     for ticket, end in EXPECTED.items():
-        if ticket in (APPROVED_IN_A_REHEARSAL, SECOND_MESSAGE):
+        if ticket == APPROVED_IN_A_REHEARSAL:
             continue
         one = of(simulated, ticket)
         claims = [task["outcome_type"] for task in one["rehearsed"]["tasks"] if task["outcome_type"]]
@@ -89,8 +87,7 @@ def test_what_people_decided_otherwise_is_a_false_action(simulated: Simulated) -
     assert false.startswith("back_office.change_address(address=")
     assert false.endswith("where the history has handoff")
     assert simulated.data["summary"]["false_actions"] == 1
-    assert simulated.data["summary"]["missed"] == 1
-    assert of(simulated, SECOND_MESSAGE)["rehearsed"]["unread"] == 1
+    assert simulated.data["summary"]["missed"] == 0
 
 
 def test_one_episode_is_charged_once_across_tickets(simulated: Simulated) -> None:
