@@ -67,6 +67,11 @@ class RolloutRow(SQLModel, table=True):
     told: bool = False
     """In shadow: the note is written."""
 
+    @property
+    def settled(self) -> bool:
+        """True if nothing more is to be done about the ticket now, although no task of it was begun."""
+        return self.treatment in (Treatment.PEOPLE, Treatment.LATER) or self.told
+
     def __str__(self) -> str:
         return f"{_TREATED[Treatment(self.treatment)]} ({self.why})"
 

@@ -28,6 +28,7 @@ from service.helpdesks.embedded import NewTicket
 from service.intake import RowProblem, Taken, email_address, stream_tickets
 from service.progress import silent
 from service.summary import TicketLine, ticket_lines
+from service.tables import rollouts
 
 app = typer.Typer(add_completion=False)
 MOST_LISTED = 1_000
@@ -135,10 +136,12 @@ def _same(standing: Ticket, new: NewTicket) -> bool:
 
 
 def _unfinished(run: Running, tickets: Iterable[str]) -> list[str]:
-    """Those of ``tickets`` with a task that is still open, or with none at all."""
+    """Those of ``tickets`` with a task that is still open, or with none at all though the rollout takes them."""
+    tenant = run.deployment.settings.tenant
     with run.database.transaction() as session:
-        tasks = tables.tasks(session, run.deployment.settings.tenant)
-    begun = {task.ticket_id for task in tasks}
+        tasks = tables.tasks(session, tenant)
+        elsewhere = {row.ticket_id for row in rollouts(session, tenant) if row.settled}
+    begun = {task.ticket_id for task in tasks} | elsewhere
     still_open = {task.ticket_id for task in tasks if task.state is TaskState.OPEN}
     return [ticket for ticket in tickets if ticket in still_open or ticket not in begun]
 

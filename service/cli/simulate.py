@@ -15,16 +15,17 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agents.tools.browser import find_chromium
 from service.assembly import rehearsing
-from service.cli.books import DeploymentOption, StateOption
+from service.cli.books import DeploymentOption, StateOption, say_if_stopped
 from service.cli.commands import refuse
 from service.cli.output import AsJson, money, print_table, say
 from service.cli.problems import print_problems
 from service.deployment import MARK, State, find_deployment, make_state, open_state
-from service.intake import Intake, Past, RowProblem, email_address, read_tickets
+from service.helpdesks.embedded import NewTicket
+from service.intake import Past, RowProblem, email_address, stream_tickets
 from service.rehearsal import ENDS
 from service.simulation import Result, Results, Summary, Tally, checked, simulate, temporary_results
 from service.simulation.page import write_page
@@ -54,9 +55,8 @@ def simulate_command(
     """
     if requester and email_address(requester) is None:
         raise typer.BadParameter(f"{requester!r} is not an e-mail address", param_hint="--from")
-    intake = read_tickets(file, requester=requester)
     with _place(deployment, state) as place, temporary_results() as results:
-        summary, problems = asyncio.run(_rehearse(place, intake, results))
+        summary, problems = asyncio.run(_rehearse(place, file, requester, results))
         if html is not None:
             try:
                 write_page(summary, results, problems, name=file.name, to=html)
@@ -76,29 +76,35 @@ def simulate_command(
 def _place(deployment: Path | None, state: Path | None) -> Iterator[State]:
     """The deployment's state, for the secrets in it; where there is none yet, one that is gone afterwards."""
     if deployment is None and state is not None and (state / MARK).is_file():
-        yield open_state(state)
-        return
-    folder, usual = find_deployment(deployment, Path.cwd())
+        folder, usual = open_state(state).deployment, state
+    else:
+        folder, usual = find_deployment(deployment, Path.cwd())
     standing = state or usual
     if (standing / MARK).is_file() and open_state(standing).deployment == folder.resolve():
+        say_if_stopped(open_state(standing))
         yield open_state(standing)
         return
     with tempfile.TemporaryDirectory(prefix="settle-simulate-") as temporary:
         yield make_state(Path(temporary) / "state", folder)
 
 
-async def _rehearse(state: State, intake: Intake, results: Results) -> tuple[Summary, list[RowProblem]]:
-    problems, tally = list(intake.problems), Tally()
+async def _rehearse(state: State, file: Path, requester: str, results: Results) -> tuple[Summary, list[RowProblem]]:
+    problems, tally = list[RowProblem](), Tally()
     async with rehearsing(state, browser=find_chromium() is not None) as rehearsal:
         contract = rehearsal.deployment.contract
-        known = []
-        for ticket in intake.tickets:
-            past, wrong = checked(intake.past.get(ticket.id, Past()), contract.outcomes, row=ticket.id)
-            known.append((ticket, past))
-            problems += wrong
+
+        def tickets() -> Iterator[tuple[NewTicket, Past]]:
+            for one in stream_tickets(file, requester=requester):
+                if isinstance(one, RowProblem):
+                    problems.append(one)
+                    continue
+                past, wrong = checked(one.past, contract.outcomes, row=one.ticket.id)
+                problems.extend(wrong)
+                yield one.ticket, past
+
         with _bar() as bar:
-            task = bar.add_task("Rehearsing", total=len(known))
-            async for result in simulate(rehearsal, known, workers=rehearsal.deployment.settings.workers):
+            task = bar.add_task("Rehearsing", total=None)
+            async for result in simulate(rehearsal, tickets(), workers=rehearsal.deployment.settings.workers):
                 results.add(result)
                 tally.add(result)
                 bar.advance(task)
@@ -107,7 +113,7 @@ async def _rehearse(state: State, intake: Intake, results: Results) -> tuple[Sum
 
 def _bar() -> Progress:
     console = Console(file=sys.stderr)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 

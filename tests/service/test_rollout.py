@@ -287,5 +287,20 @@ def test_a_rollout_that_makes_no_sense_is_refused_with_its_place(tmp_path: Path,
         load_settings(deployment / "settle.toml")
 
 
+def test_commands_say_how_a_ticket_was_treated_and_why(tmp_path: Path) -> None:
+    deployment = deployment_in(tmp_path)
+    with (deployment / "settle.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[rollout]\npercent = 0\n")
+    (tmp_path / "one.jsonl").write_text('{"id": "T-1", "email": "ann@example.com", "text": "Where is my order 10999?"}')
+    done = settle("run", tmp_path / "one.jsonl", "--no-browser", cwd=deployment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    why = "left to people (it is not among the 0 % of tickets that the rollout takes)"
+    assert why in done.stdout
+    assert why in settle("tickets", cwd=deployment).stdout
+    assert why in settle("runs", "show", "T-1", cwd=deployment).stdout
+    (shown,) = json.loads(settle("runs", "show", "T-1", "--json", cwd=deployment).stdout)
+    assert (shown["treatment"], shown["ticket_id"]) == ("people", "T-1")
+
+
 def test_the_example_has_no_rollout() -> None:
     assert load_settings(RETAIL / "settle.toml").rollout == RolloutSettings()
