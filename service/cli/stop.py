@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from service.cli.books import StateOption, state_option
+from service.cli.commands import refuse
 from service.cli.output import AsJson, print_json, say
 from service.cli.user import user
 from service.clock import OffsetClock
@@ -31,7 +32,10 @@ def stop(
     """
     place = open_state(state if state is not None else Path.cwd() / STATE)
     now = OffsetClock(place.folder / "clock").now()
-    standing = Switch(place.folder).stop(by=by or user(), why=" ".join(why.split())[:500], at=now)
+    try:
+        standing = Switch(place.folder).stop(by=by or user(), why=" ".join(why.split())[:500], at=now)
+    except OSError as error:
+        refuse(f"NOT STOPPED: {place.folder} cannot be written: {error.strerror}. Run it as the desk's user, or end it")
     if as_json:
         print_json(standing)
     else:
