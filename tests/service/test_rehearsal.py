@@ -100,7 +100,7 @@ async def test_a_live_run_is_not_fooled_by_a_rehearsal_before_it(tmp_path: Path,
 async def test_an_answer_that_changes_nothing_is_really_checked(tmp_path: Path, office: Office) -> None:
     order = office.order("ann@example.com", status="processing")
     async with stage(tmp_path, office) as on:
-        task = await on.task(f"Where is my order {order}?")
+        task = await on.task(f"Where is my order {order}? Has it been shipped yet, and when will my parcel arrive?")
         assert (task.end, task.outcome_type, task.proof) == (
             RehearsedEnd.RESOLVED, "order_status_told", Proof.CHECKED,
         )  # fmt: skip

@@ -108,7 +108,7 @@ async def test_live_work_afterwards_is_not_fooled_by_the_shadow(started: Started
     order = office.order("ann@example.com")
     words = BROKEN.format(order=order)
     async with started(procedures={"refund-damaged-item": "live"}, mode="shadow") as desk:
-        await desk.asks("T-1", "ann@example.com", "Where is my order 10999?")
+        await desk.asks("T-1", "ann@example.com", WHERE)
         await desk.asks("T-2", "ann@example.com", words)
         assert treatment(desk, "T-1") == ("shadow", "the rollout only watches where-is-my-order")
         assert office.refunds(order) == [3490]
@@ -161,6 +161,7 @@ async def test_what_was_begun_live_is_finished_live(
         assert office.refunds(order) == [3490]
 
 
+WHERE = "Where is my order 10999? Has it been shipped yet, and when will my parcel arrive?"
 HOURS = {"timezone": "Europe/Berlin", "days": "mon-fri", "from": "09:00", "to": "17:30"}
 
 
@@ -194,7 +195,7 @@ async def test_outside_the_hours_a_ticket_waits_and_is_begun_with_them(started: 
 async def test_outside_the_hours_a_ticket_may_be_left_to_people(started: Started) -> None:
     async with started(hours=HOURS | {"outside": "people"}) as desk:
         desk.run.clock.move_to(night(desk))
-        await desk.asks("T-1", "ann@example.com", "Where is my order 10999?")
+        await desk.asks("T-1", "ann@example.com", WHERE)
         assert treatment(desk, "T-1")[0] == "people"
         assert await untouched(desk, "T-1")
 
@@ -203,7 +204,7 @@ async def test_the_kill_switch_holds_notes_too(started: Started) -> None:
     async with started(mode="shadow") as desk:
         switch = Switch(desk.run.state.folder)
         switch.stop(by="grace", why="", at=desk.run.clock.now())
-        await desk.asks("T-1", "ann@example.com", "Where is my order 10999?")
+        await desk.asks("T-1", "ann@example.com", WHERE)
         assert await untouched(desk, "T-1")
         switch.resume()
         await desk.run.desk.catch_up()
