@@ -14,30 +14,36 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlmodel import select
 
 from agents.claim import Claim
+from agents.money import Money
 from billing import ledger
 from billing.errors import IllegalTransition, NotDue, OutcomeNotFound
 from billing.invoice import invoices, issue, periods_to_invoice
-from billing.outcome import find_outcome
+from billing.outcome import billable, find_outcome
 from billing.periods import month_of
-from billing.pricing import Billable, rate
+from billing.pricing import rate
 from billing.reconcile import reconcile
 from billing.reversal import proof_undone, requester_returned, restart_window, subject_reopened
 from billing.tables import OutcomeRow
 from billing.transitions import is_legal
 from evaluators.verdict import Finding
-from tests.billing.books import DAY, HOUR, START, TENANT, Books, claim, contract, looked
+from tests.billing.books import CONTRACT, DAY, HOUR, START, TENANT, Books, claim, looked, signed
 
 NUMBERS = st.integers(0, 4)
 FATES = [*4 * ["settles"], "returns early", "falls", "returns late"]
 CALLS = ["wait", "claim", "judge", "reject", "spam", "settle", "return", "thanks", "another ticket", "look again"]
 AGO = st.sampled_from([timedelta(0), HOUR, 4 * DAY, 20 * DAY])
-TERMS = contract().verify()
+SIGNED = signed(
+    CONTRACT.replace(
+        'price: "0.99"', 'price: {share: "0.10", of: after.refunded_minor, minimum: "1.00", maximum: "50.00"}'
+    )
+)
+TERMS = SIGNED.verify()
 
 WAITS = {Finding.PASSED: HOUR, Finding.FAILED: 30 * HOUR, Finding.UNDETERMINED: 33 * DAY}
 
 
 class Life(RuleBasedStateMachine):
-    """Claims about three orders, of two outcome types, a clock, and every call there is."""
+    """Claims about three orders, of two outcome types, one priced by its value, a clock, and every call there is."""
 
     @initialize()
     def open(self) -> None:
@@ -79,9 +85,9 @@ class Life(RuleBasedStateMachine):
         """It is invoiced; then the requester of one of the last claims comes back."""
         self.now = month_of(self.now, "Europe/Berlin").end
         with self.books.write() as session:
-            waiting = periods_to_invoice(session, tenant=TENANT, signed_contract=contract(), now=self.now)
+            waiting = periods_to_invoice(session, tenant=TENANT, signed_contract=SIGNED, now=self.now)
             for period in waiting * (2 if twice else 1):
-                issue(session, tenant=TENANT, signed_contract=contract(), period=period, now=self.now)
+                issue(session, tenant=TENANT, signed_contract=SIGNED, period=period, now=self.now)
         self._return(len(self.orders) - 1 - back, self.now)
 
     @rule(back=NUMBERS, call=st.sampled_from(CALLS), ago=AGO, finding=st.sampled_from(list(Finding)))
@@ -131,8 +137,11 @@ class Life(RuleBasedStateMachine):
         self.books.claim(self.about(n), now=self.now)
 
     def _judge(self, n: int, **changes: Any) -> None:
+        about = self.about(n)
+        share = about.outcome_type == "refund_issued"
+        value = Money(minor=1 + n * 7_919 % 60_000, currency="USD") if share else None
         with suppress(OutcomeNotFound):
-            self.books.verify(self.about(n), now=self.now, **changes)
+            self.books.verify(about, now=self.now, contract_=SIGNED, **{"value": value, **changes})
 
     def _settle(self, n: int, finding: Finding) -> None:
         with suppress(NotDue, IllegalTransition, OutcomeNotFound):
@@ -180,11 +189,7 @@ class Life(RuleBasedStateMachine):
         with self.books.write() as session:
             rows = session.exec(select(OutcomeRow)).all()
             for invoice in invoices(session, tenant=TENANT):
-                facts = [
-                    Billable(outcome_id=row.id, outcome_type=row.outcome_type)
-                    for row in rows
-                    if row.invoice == invoice.number
-                ]
+                facts = [billable(row) for row in rows if row.invoice == invoice.number]
                 assert rate(facts, TERMS) == invoice.lines
                 settled = {row.settled_at for row in rows if row.invoice == invoice.number}
                 assert {month_of(at, "Europe/Berlin").label for at in settled if at} == {invoice.period}

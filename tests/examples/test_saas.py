@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -321,6 +323,29 @@ def test_each_reply_is_in_the_language_of_the_ticket(story: Story) -> None:
         chinese = any("\u4e00" <= char <= "\u9fff" for char in ticket.messages[0].text)
         for text in story.said(ticket.id):
             assert ("您好" in text) == chinese, (ticket.id, text)
+
+
+def test_it_runs_as_it_lies_in_a_clone(tmp_path: Path) -> None:
+    """On the durable runtime, by the command that its README names."""
+    taken = {"T-2001", "T-2005", "T-2024"}
+    lines = (SAAS / "tickets.jsonl").read_text(encoding="utf-8").splitlines()
+    few = tmp_path / "few.jsonl"
+    few.write_text("\n".join(line for line in lines if json.loads(line)["id"] in taken), encoding="utf-8")
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "service.cli",
+        "run",
+        few,
+        "--deployment",
+        SAAS,
+        "--state",
+        tmp_path / "state",
+    ]
+    ran = subprocess.run([*command, "--no-browser", "--json"], cwd=SAAS.parents[1], capture_output=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr.decode()
+    found = {line["ticket"]: (line["task_state"], line["verdict"]) for line in json.loads(ran.stdout)["tickets"]}
+    assert found == {"T-2001": ("answered", ""), "T-2005": ("claimed", "passed"), "T-2024": ("claimed", "passed")}
 
 
 ANSWERS = {
