@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Embed = Callable[[Sequence[str]], "Matrix"]
 """Texts to a matrix of one row each, every row of length 1."""
 
+MAX_READERS = 64
+"""Readers (groups, language and day) whose passages are remembered."""
 RELEVANT = 0.55
 """Cosine from which on a passage counts as being about the question."""
 
@@ -32,22 +34,25 @@ class Embedded:
         self._generation = ""
         self._numbers: Any = None
         self._vectors: Any = None
+        self._allowed: dict[Reader, Any] = {}
+        """By reader: where their passages are in ``_numbers``; of the newest `MAX_READERS`."""
 
     def closest(self, question: str, view: View, reader: Reader, limit: int) -> Mapping[int, float]:
         """The passages for ``reader`` closest to ``question``; their relevance is 0 below `RELEVANT`."""
         import numpy as np
 
-        numbers, vectors = self._of(view)
-        allowed = np.searchsorted(numbers, np.asarray(view.open_to(reader), dtype=np.int64))
+        numbers, vectors, allowed = self._of(view, reader)
         if not len(allowed):
             return {}
-        cosines = vectors[allowed] @ self._embed([question])[0]
-        best = np.argsort(-cosines, kind="stable")[:limit]
+        cosines = (vectors @ self._embed([question])[0])[allowed]
+        best = np.argpartition(-cosines, min(limit, len(cosines)) - 1)[:limit]
+        best = best[np.lexsort((best, -cosines[best]))]
         return {
             int(numbers[allowed[place]]): float(cosines[place]) if cosines[place] >= RELEVANT else 0.0 for place in best
         }
 
-    def _of(self, view: View) -> tuple[Any, Any]:
+    def _of(self, view: View, reader: Reader) -> tuple[Any, Any, Any]:
+        """(numbers of all passages, their vectors, the places of those for ``reader``)"""
         import numpy as np
 
         with self._lock:
@@ -56,5 +61,11 @@ class Embedded:
                 texts = [f"{one.title}. {one.statement.quote}" for one in passages.values()]
                 self._numbers = np.fromiter(passages, dtype=np.int64, count=len(passages))
                 self._vectors = self._embed(texts) if texts else np.zeros((0, 1), dtype=np.float32)
+                self._allowed.clear()
                 self._generation = view.generation
-            return self._numbers, self._vectors
+            if reader not in self._allowed:
+                if len(self._allowed) >= MAX_READERS:
+                    self._allowed.clear()
+                numbers = np.asarray(view.open_to(reader), dtype=np.int64)
+                self._allowed[reader] = np.searchsorted(self._numbers, numbers)
+            return self._numbers, self._vectors, self._allowed[reader]

@@ -25,6 +25,9 @@ MAX_QUESTION = 4_000
 """Characters of a question that are looked at."""
 MAX_WORDS = 16
 """Words of a question that are looked up: its rarest."""
+COMMON = 0.1
+"""Words in more than this share of the passages, and in more than `FEW`, are looked up only where all are such."""
+FEW = 500
 CANDIDATES = 20
 """Passages of each ranking that are looked at, at least."""
 TITLE_WEIGHT, HEADING_WEIGHT = 4.0, 2.0
@@ -201,13 +204,14 @@ class Question:
         sentences = (frozenset(tokens(part)) for part in _SENTENCE.split(text[:MAX_QUESTION]))
         self._sentences = [words for words in sentences if words]
         words: frozenset[str] = frozenset().union(*self._sentences)
-        total, self._known = view.frequencies(words)
-        self._weights = {word: _rarity(self._known.get(word, 0), total) for word in words}
+        self._total, self._known = view.frequencies(words)
+        self._weights = {word: _rarity(self._known.get(word, 0), self._total) for word in words}
 
     def rarest(self, most: int) -> dict[str, float]:
         """Those words that stand in any passage, with their weights, the rarest first."""
         found = sorted(self._known, key=lambda word: (-self._weights[word], word))[:most]
-        return {word: self._weights[word] for word in found}
+        rare = [word for word in found if self._known[word] <= max(self._total * COMMON, FEW)]
+        return {word: self._weights[word] for word in rare or found}
 
     def relevance(self, passage: Passage) -> float:
         """The share of the weight of the question's words that ``passage`` has, in the sentence where it is largest.

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from agents.knowledge.statements import Block, Kind
 from agents.markup import pieces
 
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?![^ \t])(.*)")
+_CLOSED = re.compile(r"(?<![^ \t])#+\Z")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
-_RULE = re.compile(r" {0,3}(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,}")
 _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+(.*)")
 _FENCE = re.compile(r" {0,3}(?:```|~~~)")
-_TABLE_RULE = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*\|[ \t:|-]*")
 _QUOTE = re.compile(r" {0,3}>[ ]?")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _IMAGE = re.compile(r"!\[([^\[\]]{0,300})\]\([^()\s]{0,2000}(?:\s+\"[^\"]*\")?\)")
@@ -56,14 +55,14 @@ def blocks_of(text: str) -> Iterator[Block]:
         if heading is not None:
             yield from finish()
             kind = Kind.TEXT
-            if words := _plain(heading[2] or ""):
+            if words := _plain(_CLOSED.sub("", heading[2].strip())):
                 yield Block(kind=Kind.HEADING, text=words, level=len(heading[1]))
         elif lines and kind is Kind.TEXT and (underline := _UNDERLINE.fullmatch(line)) is not None:
             words = _plain(" ".join(lines))
             lines.clear()
             if words:
                 yield Block(kind=Kind.HEADING, text=words, level=1 if underline[1].startswith("=") else 2)
-        elif not line.strip() or _RULE.fullmatch(line) or _TABLE_RULE.fullmatch(line):
+        elif _divides(line):
             yield from finish()
             kind = Kind.TEXT
         elif item is not None:
@@ -77,6 +76,13 @@ def blocks_of(text: str) -> Iterator[Block]:
         else:
             lines.append(line.strip())
     yield from finish()
+
+
+def _divides(line: str) -> bool:
+    """True for what only divides: an empty line, a rule (``* * *``), the line below a table's head (``|---|---|``)."""
+    marks = set(line) - {" ", "\t"}
+    count = len(line) - line.count(" ") - line.count("\t")
+    return not marks or (count >= 3 and len(marks) == 1 and marks <= set("*-_")) or {"-", "|"} <= marks <= set("-|:")
 
 
 def _without_comments(text: str) -> str:

@@ -1,7 +1,8 @@
-"""The index in Postgres: tsvector and GIN over the same words as in SQLite, in a schema of its own.
+"""The index in Postgres: tsvector and GIN over the same words as in SQLite, ranked by BM25 on top of ts_rank.
 
 Words are handed over as finished lexemes, so neither the server's language settings nor its locale decide what is
-found. The schema is derived from the articles and no matter of migrations: dropping it loses nothing.
+found. The schema ``settle_knowledge`` is derived from the articles and no matter of migrations: dropping it loses
+nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from agents.knowledge.sqlite import SCHEMA, passage_of, spread
 
 _TABLES = """
 CREATE SCHEMA settle_knowledge;
-CREATE TABLE settle_knowledge.made (tenant text PRIMARY KEY, generation text, schema integer);
+CREATE TABLE settle_knowledge.made (tenant text PRIMARY KEY, generation text, schema integer, usual float8);
 CREATE TABLE settle_knowledge.article (
     tenant text, id text, version text, title text, language text, valid_from date, valid_until date,
     audience text[], sha256 text, words_sha256 text, PRIMARY KEY (tenant, id)
@@ -44,7 +45,7 @@ _CLEAR = (
     "DELETE FROM settle_knowledge.passage WHERE tenant = :tenant",
     "DELETE FROM settle_knowledge.word WHERE tenant = :tenant",
 )
-_MADE = "INSERT INTO settle_knowledge.made VALUES (:tenant, :generation, :schema)"
+_MADE = "INSERT INTO settle_knowledge.made VALUES (:tenant, :generation, :schema, :usual)"
 _ARTICLE = """
 INSERT INTO settle_knowledge.article VALUES (
     :tenant, :id, :version, :title, :language, :valid_from, :valid_until, CAST(:audience AS text[]),
@@ -55,8 +56,10 @@ _PASSAGE = """
 INSERT INTO settle_knowledge.passage VALUES (:tenant, :number, :article, :heading, :text, CAST(:words AS tsvector))
 """
 _WORD = "INSERT INTO settle_knowledge.word VALUES (:tenant, :word, :passages)"
-_WEIGHTS = [1 / TITLE_WEIGHT, 1 / TITLE_WEIGHT, HEADING_WEIGHT / TITLE_WEIGHT, 1.0]
-"""Of lexemes marked D, C, B and A."""
+_MARKS = [1 / TITLE_WEIGHT, 1 / TITLE_WEIGHT, HEADING_WEIGHT / TITLE_WEIGHT, 1.0]
+"""Weights of lexemes marked D, C, B and A."""
+_ONCE = 0.607927 / TITLE_WEIGHT
+"""What ts_rank makes of a word that stands once in a text (6 / π², times its weight): the unit of its frequency."""
 MAX_COLUMN = 5_000
 """Words of one column that are kept; Postgres knows some 16,000 places in a text."""
 _LOCK = 7_325_201
@@ -130,7 +133,7 @@ class PostgresShelf:
                     }
                 )
         words = [{"word": word, "passages": count} for word, count in seen.items()]
-        made = [{"generation": uuid4().hex, "schema": SCHEMA}]
+        made = [{"generation": uuid4().hex, "schema": SCHEMA, "usual": max(seen.total() / max(len(passages), 1), 1)}]
         for insert, rows in ((_MADE, made), (_ARTICLE, kept), (_PASSAGE, passages), (_WORD, words)):
             if rows:
                 connection.execute(sa.text(insert), [{"tenant": self._tenant, **row} for row in rows])
@@ -164,15 +167,20 @@ class _PostgresView:
               AND language = :language AND :day BETWEEN valid_from AND valid_until
               AND audience && CAST(:audience AS text[])
             ORDER BY (
-                SELECT sum(weight * ts_rank(CAST(:marks AS real[]), words, CAST(lexeme AS tsquery), 1))
-                FROM unnest(CAST(:lexemes AS text[]), CAST(:weights AS float8[])) AS asked (lexeme, weight)
+                SELECT sum(weight * often / (often + 1.2 * (0.25 + 0.75 * length(words) / CAST(:usual AS float8))))
+                FROM unnest(CAST(:lexemes AS text[]), CAST(:weights AS float8[])) AS asked (lexeme, weight),
+                    LATERAL (
+                        SELECT ts_rank(CAST(:marks AS real[]), words, CAST(lexeme AS tsquery)) / :once AS often
+                    ) AS counted
             ) DESC, number
             LIMIT :limit
             """,
             any=" | ".join(lexemes),
             lexemes=lexemes,
             weights=list(weights.values()),
-            marks=_WEIGHTS,
+            marks=_MARKS,
+            once=_ONCE,
+            usual=self._rows("SELECT usual FROM settle_knowledge.made WHERE tenant = :tenant")[0][0],
             limit=limit,
             **_values(reader),
         )

@@ -22,14 +22,17 @@ SCHEMA = 1
 ALWAYS, FOR_EVER = "0001-01-01", "9999-12-31"
 _TABLES = """
 CREATE TABLE article (
-    id TEXT PRIMARY KEY, version TEXT, title TEXT, language TEXT, valid_from TEXT, valid_until TEXT,
-    sha256 TEXT, words_sha256 TEXT
+    id TEXT PRIMARY KEY, version TEXT, title TEXT, language TEXT, sha256 TEXT, words_sha256 TEXT
 ) WITHOUT ROWID;
-CREATE TABLE audience (article TEXT, name TEXT, PRIMARY KEY (article, name)) WITHOUT ROWID;
 CREATE TABLE passage (number INTEGER PRIMARY KEY, article TEXT, heading TEXT, text TEXT);
+CREATE TABLE scope (
+    number INTEGER PRIMARY KEY, language TEXT, valid_from TEXT, valid_until TEXT, audience TEXT,
+    UNIQUE (language, valid_from, valid_until, audience)
+);
+CREATE TABLE place (number INTEGER PRIMARY KEY, scope INTEGER);
 CREATE TABLE made (generation TEXT);
 CREATE VIEW quotable AS
-    SELECT number, article.id AS article, version, title, language, heading, text, valid_from, valid_until
+    SELECT number, article.id AS article, version, title, language, heading, text
     FROM passage JOIN article ON article.id = passage.article;
 CREATE TABLE word (word TEXT PRIMARY KEY, passages INTEGER) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(title, heading, text, content='', tokenize='unicode61 remove_diacritics 0');
@@ -103,15 +106,12 @@ class _SqliteView:
             return []
         found = self._connection.execute(
             """
-            SELECT number FROM words JOIN quotable ON number = words.rowid
-            WHERE words MATCH :words
-              AND language = :language AND valid_from <= :day AND valid_until >= :day
-              AND EXISTS (SELECT 1 FROM audience WHERE audience.article = quotable.article
-                          AND name IN (SELECT value FROM json_each(:audience)))
-            ORDER BY bm25(words, :title, :heading, 1.0), number LIMIT :limit
+            SELECT place.number FROM words JOIN place ON place.number = words.rowid
+            WHERE words MATCH :words AND place.scope IN (SELECT value FROM json_each(:scopes))
+            ORDER BY bm25(words, :title, :heading, 1.0), place.number LIMIT :limit
             """,
             {
-                **_values(reader),
+                "scopes": self._scopes(reader),
                 "words": " OR ".join(f'"{word}"' for word in weights),
                 "title": TITLE_WEIGHT,
                 "heading": HEADING_WEIGHT,
@@ -122,14 +122,8 @@ class _SqliteView:
 
     def open_to(self, reader: Reader) -> Sequence[int]:
         found = self._connection.execute(
-            """
-            SELECT number FROM quotable
-            WHERE language = :language AND valid_from <= :day AND valid_until >= :day
-              AND EXISTS (SELECT 1 FROM audience WHERE audience.article = quotable.article
-                          AND name IN (SELECT value FROM json_each(:audience)))
-            ORDER BY number
-            """,
-            _values(reader),
+            "SELECT number FROM place WHERE scope IN (SELECT value FROM json_each(?)) ORDER BY number",
+            [self._scopes(reader)],
         )
         return [row[0] for row in found]
 
@@ -143,6 +137,18 @@ class _SqliteView:
         )
         return {row[0]: passage_of(row) for row in found}
 
+    def _scopes(self, reader: Reader) -> str:
+        """The scopes that ``reader`` may see, as JSON."""
+        found = self._connection.execute(
+            """
+            SELECT number FROM scope
+            WHERE language = :language AND :day BETWEEN valid_from AND valid_until
+              AND EXISTS (SELECT 1 FROM json_each(scope.audience) WHERE value IN (SELECT value FROM json_each(:own)))
+            """,
+            {"language": reader.language, "day": reader.day.isoformat(), "own": json.dumps(sorted(reader.audience))},
+        )
+        return json.dumps([row[0] for row in found])
+
 
 def spread(article: Article) -> Iterator[tuple[Statement, list[str], list[str], list[str]]]:
     """Each statement of ``article`` with the words of its title, its heading and its text."""
@@ -153,13 +159,15 @@ def spread(article: Article) -> Iterator[tuple[Statement, list[str], list[str], 
 
 def _fill(connection: sqlite3.Connection, articles: Sequence[Article]) -> None:
     seen: Counter[str] = Counter()
+    scopes: dict[tuple[str, ...], int] = {}
     number = 0
     for article in articles:
         held = standing_of(article)
         days = (str(article.valid_from or ALWAYS), str(article.valid_until or FOR_EVER))
-        values = (article.id, article.version, article.title, article.language, *days, held.sha256, held.words_sha256)
-        connection.execute("INSERT INTO article VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
-        connection.executemany("INSERT INTO audience VALUES (?, ?)", [(article.id, name) for name in article.audience])
+        values = (article.id, article.version, article.title, article.language, held.sha256, held.words_sha256)
+        connection.execute("INSERT INTO article VALUES (?, ?, ?, ?, ?, ?)", values)
+        readers = (article.language, *days, json.dumps(sorted(article.audience)))
+        scope = scopes.setdefault(readers, len(scopes) + 1)
         for statement, *columns in spread(article):
             number += 1
             connection.execute(
@@ -168,18 +176,12 @@ def _fill(connection: sqlite3.Connection, articles: Sequence[Article]) -> None:
             connection.execute(
                 "INSERT INTO words (rowid, title, heading, text) VALUES (?, ?, ?, ?)", (number, *map(" ".join, columns))
             )
+            connection.execute("INSERT INTO place VALUES (?, ?)", (number, scope))
             seen.update({word for column in columns for word in column})
+    connection.executemany("INSERT INTO scope VALUES (?, ?, ?, ?, ?)", [(n, *each) for each, n in scopes.items()])
     connection.executemany("INSERT INTO word VALUES (?, ?)", seen.items())
     connection.execute("INSERT INTO made VALUES (?)", [uuid4().hex])
     connection.execute("INSERT INTO words (words) VALUES ('optimize')")
-
-
-def _values(reader: Reader) -> dict[str, Any]:
-    return {
-        "language": reader.language,
-        "day": reader.day.isoformat(),
-        "audience": json.dumps(sorted(reader.audience)),
-    }
 
 
 def passage_of(row: Sequence[Any]) -> Passage:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from agents.language import FUNCTION_WORDS
 
@@ -39,7 +40,7 @@ def tokens(text: str) -> list[str]:
             for part in filter(None, _PARTICLES.split(run)):
                 found += [part[at : at + 2] for at in range(max(len(part) - 1, 1))]
         elif run not in STOP and (len(run) > 1 or run.isdigit()):
-            found.append(_stem(_unaccented(run)))
+            found.append(_stem(run))
     return found
 
 
@@ -49,7 +50,9 @@ def _unaccented(word: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFD", word) if unicodedata.category(char) != "Mn")
 
 
+@lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
+    word = _unaccented(word)
     if not word.isalpha():
         return word
     if word.endswith("ies") and len(word) > 4:
