@@ -21,8 +21,9 @@ from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
+from agents.embedding import embed
 from agents.knowledge import Article, PassageIndex, read_articles
-from agents.knowledge.embeddings import Embedded, wordllama
+from agents.knowledge.embeddings import Embedded
 from agents.knowledge.postgres import PostgresShelf
 from agents.knowledge.sqlite import SqliteShelf
 
@@ -153,7 +154,7 @@ def main() -> None:
             timed("Postgres, index made", lambda: index.refresh(articles))
             measure("Postgres", index, articles)
 
-        fused = PassageIndex(shelf, Embedded(wordllama()))
+        fused = PassageIndex(shelf, Embedded(embed))
         first = articles[0].title
         timed(
             "SQLite with embeddings, first search (the vectors are made)",

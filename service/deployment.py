@@ -23,6 +23,7 @@ from billing.contract import read_contract
 from evaluators import HttpJsonSource, KnowledgeSource, SigningKey, SystemOfRecord
 from service.errors import NoDeployment, NoState
 from service.settings import KnowledgeSourceSettings, Secrets, Settings, fill_in, read_settings
+from service.signed_lines import unsigned_lines
 
 SETTINGS = "settle.toml"
 KNOWLEDGE = "knowledge"
@@ -129,6 +130,7 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
         problems += _unknown_rollout(source, settings, procedures)
     if contract_source is not None and contract is not None and settings is not None:
         problems += _unknown_sources(contract_source, contract, settings)
+        problems += unsigned_lines(folder, procedures, replies, contract)
     if problems or settings is None or contract_source is None or contract is None:
         return None, problems
     deployment = Deployment(

@@ -125,8 +125,8 @@ class View(Protocol):
 class Shelf(Protocol):
     """Where passages are kept and looked up by their words: the half of an index that differs between databases."""
 
-    def standing(self) -> Mapping[str, Standing]:
-        """Every article that the index holds, by id; none if there is no usable index."""
+    def standing(self) -> Mapping[str, Standing] | None:
+        """Every article that the index holds, by id; None if there is no usable index."""
         ...
 
     def replace(self, articles: Sequence[Article]) -> None:
@@ -168,7 +168,7 @@ class PassageIndex:
             )
             for article in articles
             if article.numbered
-            and (was := held.get(article.id)) is not None
+            and (was := (held or {}).get(article.id)) is not None
             and was.version == article.version
             and was.words_sha256 != article.sha256
         ]

@@ -45,7 +45,8 @@ _CLEAR = (
     "DELETE FROM settle_knowledge.passage WHERE tenant = :tenant",
     "DELETE FROM settle_knowledge.word WHERE tenant = :tenant",
 )
-_MADE = "INSERT INTO settle_knowledge.made VALUES (:tenant, :generation, :schema, :usual)"
+_MADE = "SELECT 1 FROM settle_knowledge.made WHERE tenant = :tenant"
+_MAKE = "INSERT INTO settle_knowledge.made VALUES (:tenant, :generation, :schema, :usual)"
 _ARTICLE = """
 INSERT INTO settle_knowledge.article VALUES (
     :tenant, :id, :version, :title, :language, :valid_from, :valid_until, CAST(:audience AS text[]),
@@ -73,15 +74,13 @@ class PostgresShelf:
         self._engine = engine
         self._tenant = tenant
 
-    def standing(self) -> Mapping[str, Standing]:
-        """Every article that the index holds; none if there is no index or one of another schema."""
+    def standing(self) -> Mapping[str, Standing] | None:
+        """Every article that the index holds; None if there is no index or one of another schema."""
         with self._engine.connect() as connection:
-            if not _current(connection):
-                return {}
-            rows = connection.execute(
-                sa.text(_STANDING),
-                {"tenant": self._tenant},
-            )
+            mine = {"tenant": self._tenant}
+            if not _current(connection) or not connection.execute(sa.text(_MADE), mine).all():
+                return None
+            rows = connection.execute(sa.text(_STANDING), mine)
             return {row[0]: Standing(version=row[1], sha256=row[2], words_sha256=row[3]) for row in rows}
 
     def replace(self, articles: Sequence[Article]) -> None:
@@ -134,7 +133,7 @@ class PostgresShelf:
                 )
         words = [{"word": word, "passages": count} for word, count in seen.items()]
         made = [{"generation": uuid4().hex, "schema": SCHEMA, "usual": max(seen.total() / max(len(passages), 1), 1)}]
-        for insert, rows in ((_MADE, made), (_ARTICLE, kept), (_PASSAGE, passages), (_WORD, words)):
+        for insert, rows in ((_MAKE, made), (_ARTICLE, kept), (_PASSAGE, passages), (_WORD, words)):
             if rows:
                 connection.execute(sa.text(insert), [{"tenant": self._tenant, **row} for row in rows])
 

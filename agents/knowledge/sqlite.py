@@ -17,7 +17,7 @@ from agents.knowledge.article import Article, Statement
 from agents.knowledge.index import HEADING_WEIGHT, TITLE_WEIGHT, Passage, Reader, Standing, View, standing_of
 from agents.knowledge.words import tokens
 
-SCHEMA = 1
+SCHEMA = 2
 """Changes with the tables and with what counts as a word: an index of another number is made anew."""
 ALWAYS, FOR_EVER = "0001-01-01", "9999-12-31"
 _TABLES = """
@@ -45,15 +45,15 @@ class SqliteShelf:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def standing(self) -> Mapping[str, Standing]:
-        """Every article that the index holds; none if the file is missing, broken or of another schema."""
+    def standing(self) -> Mapping[str, Standing] | None:
+        """Every article that the index holds; None if the file is missing, broken or of another schema."""
         try:
             with self._connection() as connection:
                 if connection.execute("PRAGMA user_version").fetchone() != (SCHEMA,):
-                    return {}
+                    return None
                 rows = connection.execute("SELECT id, version, sha256, words_sha256 FROM article").fetchall()
         except sqlite3.DatabaseError:
-            return {}
+            return None
         return {key: Standing(version=version, sha256=whole, words_sha256=words) for key, version, whole, words in rows}
 
     def replace(self, articles: Sequence[Article]) -> None:

@@ -107,6 +107,10 @@ class Replies:
         """Languages in which there is this reply."""
         return frozenset(language for reply, language in self._texts if reply == name)
 
+    def texts(self, name: str) -> Mapping[str, str]:
+        """Language to template of this reply."""
+        return {language: text for (reply, language), text in sorted(self._texts.items()) if reply == name}
+
     def places(self, name: str) -> frozenset[str]:
         """Names that the reply's texts, in all languages, want filled."""
         texts = [text for (reply, _), text in self._texts.items() if reply == name]

@@ -203,3 +203,30 @@ def test_a_source_is_of_a_known_kind_with_the_fields_of_that_kind(tmp_path: Path
     with pytest.raises(InvalidDocument) as refused:
         load_deployment(deployment)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "line", "said"),
+    [
+        (
+            "Hello ${requester_name},\n\nthis is what our help centre says:\n\n${text}\n\nYours\nAcme Support",
+            7,
+            "'Yours'",
+        ),
+        ("Hello,\n\n${text}\n\nKind regards", 1, "'Hello,'"),
+        ("Hello ${requester_name},\n${text}\n\nKind regards", 2, "empty line above and below"),
+        ("${text}\nKind regards", 1, "empty line above and below"),
+        ("Kind regards: ${text}", 1, "not in the frame"),
+    ],
+)
+def test_a_line_that_the_contract_does_not_sign_is_found_before_anything_runs(
+    tmp_path: Path, changed: str, line: int, said: str
+) -> None:
+    deployment = help_centre_in(tmp_path)
+    path = deployment / "replies" / "answer.en.md"
+    path.write_text(changed)
+    with pytest.raises(InvalidDocument) as refused:
+        load_deployment(deployment)
+    (problem,) = refused.value.problems
+    assert (problem.file, problem.line) == (str(path), line)
+    assert said in problem.message

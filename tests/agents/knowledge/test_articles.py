@@ -117,11 +117,11 @@ def test_a_pdf_is_read_page_by_page_with_the_fields_beside_it(tmp_path: Path) ->
     path = tmp_path / "terms.pdf"
     write_pdf(path, ["Orders over 500 EUR are deliv-", "ered free."], ["Claims end after a year."], title="Terms")
     plain = read_article(path)
-    assert (plain.id, plain.title, plain.numbered, plain.audience) == ("terms", "Terms", False, {"public"})
+    assert (plain.id, plain.title, plain.numbered, plain.audience) == ("terms", "Terms", False, frozenset({"public"}))
     assert quotes(plain) == ["Orders over 500 EUR are delivered free.", "Claims end after a year."]
     (tmp_path / "terms.yaml").write_text("version: 2026.1\naudience: partners\n")
     beside = read_article(path)
-    assert (beside.version, beside.audience) == ("2026.1", {"partners"})
+    assert (beside.version, beside.audience) == ("2026.1", frozenset({"partners"}))
     (tmp_path / "terms.yaml").write_text("version: 2\nvalid_till: 2026-01-01\n")
     problem = refused(path)
     assert (problem.file, problem.line) == (str(tmp_path / "terms.yaml"), 2)

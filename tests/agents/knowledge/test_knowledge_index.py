@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
@@ -15,9 +14,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.errors import EmbeddingsUnavailable, InvalidDocument
+from agents.embedding import embed
+from agents.errors import InvalidDocument
 from agents.knowledge import Article, Hit, PassageIndex, Statement
-from agents.knowledge.embeddings import Embedded, wordllama
+from agents.knowledge.embeddings import Embedded
 from agents.knowledge.index import Meanings, Reader, Shelf
 from agents.knowledge.postgres import PostgresShelf
 from agents.knowledge.sqlite import SqliteShelf
@@ -237,7 +237,7 @@ def test_whoever_asks_with_a_statements_own_words_finds_it(words: list[str], whi
 
 def test_meanings_find_what_words_do_not_and_obey_the_same_rules(make_shelf: Callable[[], Shelf]) -> None:
     closed = article("staff", "Parcels abroad are cheap.", audience=frozenset({"staff"}))
-    meanings = Embedded(wordllama())
+    meanings = Embedded(embed)
     index = filled(make_shelf(), RETURNS, SHIPPING, closed, meanings=meanings)
     hits = search(index, "money back", limit=3)
     assert "Refunds take ten days." in texts(hits)
@@ -248,12 +248,6 @@ def test_meanings_find_what_words_do_not_and_obey_the_same_rules(make_shelf: Cal
     index.refresh([SHIPPING])
     assert {hit.passage.article for hit in search(index, "money back", limit=20)} <= {"shipping"}
     assert search(index, "anything", language="fr") == []
-
-
-def test_embeddings_that_cannot_be_loaded_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "wordllama", None)
-    with pytest.raises(EmbeddingsUnavailable, match=r"settle-agents\[embed\]"):
-        wordllama()
 
 
 def test_a_statement_is_quoted_under_its_heading() -> None:
