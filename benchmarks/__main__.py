@@ -1,6 +1,7 @@
 """``python -m benchmarks``: all measurements, as ratios within one run."""
 
-from benchmarks import durable, inline
+from benchmarks import durable, inline, knowledge
 
 inline.main()
 durable.main()
+knowledge.main()

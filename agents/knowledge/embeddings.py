@@ -1,6 +1,6 @@
 """Passages by meaning, with small local embeddings (`agents.embedding`). Optional, a setting of the deployment.
 
-The vectors live in memory, 1 kB a passage, and are made when a process first searches; nothing is fetched.
+The vectors live in memory, 1 kB a passage, and are made when the index is opened or has changed; nothing is fetched.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Embedded:
         """The passages for ``reader`` closest to ``question``; their relevance is 0 below `RELEVANT`."""
         import numpy as np
 
-        numbers, vectors, allowed = self._of(view, reader)
+        with self._lock:
+            self._remember(view)
+            numbers, vectors, allowed = self._numbers, self._vectors, self._open_to(view, reader)
         if not len(allowed):
             return {}
         cosines = (vectors @ self._embed([question])[0])[allowed]
@@ -51,21 +53,29 @@ class Embedded:
             int(numbers[allowed[place]]): float(cosines[place]) if cosines[place] >= RELEVANT else 0.0 for place in best
         }
 
-    def _of(self, view: View, reader: Reader) -> tuple[Any, Any, Any]:
-        """(numbers of all passages, their vectors, the places of those for ``reader``)"""
+    def prepare(self, view: View) -> None:
+        """Make the vectors of the passages in ``view``."""
+        with self._lock:
+            self._remember(view)
+
+    def _remember(self, view: View) -> None:
         import numpy as np
 
-        with self._lock:
-            if self._generation != view.generation:
-                passages = view.passages()
-                texts = [f"{one.title}. {one.statement.quote}" for one in passages.values()]
-                self._numbers = np.fromiter(passages, dtype=np.int64, count=len(passages))
-                self._vectors = self._embed(texts) if texts else np.zeros((0, 1), dtype=np.float32)
+        if self._generation == view.generation:
+            return
+        passages = view.passages()
+        texts = [f"{one.title}. {one.statement.quote}" for one in passages.values()]
+        self._numbers = np.fromiter(passages, dtype=np.int64, count=len(passages))
+        self._vectors = self._embed(texts) if texts else np.zeros((0, 1), dtype=np.float32)
+        self._allowed.clear()
+        self._generation = view.generation
+
+    def _open_to(self, view: View, reader: Reader) -> Any:
+        """Where the passages for ``reader`` are among all."""
+        import numpy as np
+
+        if reader not in self._allowed:
+            if len(self._allowed) >= MAX_READERS:
                 self._allowed.clear()
-                self._generation = view.generation
-            if reader not in self._allowed:
-                if len(self._allowed) >= MAX_READERS:
-                    self._allowed.clear()
-                numbers = np.asarray(view.open_to(reader), dtype=np.int64)
-                self._allowed[reader] = np.searchsorted(self._numbers, numbers)
-            return self._numbers, self._vectors, self._allowed[reader]
+            self._allowed[reader] = np.searchsorted(self._numbers, np.asarray(view.open_to(reader), dtype=np.int64))
+        return self._allowed[reader]

@@ -141,6 +141,10 @@ class Shelf(Protocol):
 class Meanings(Protocol):
     """A second ranking, by meaning instead of words."""
 
+    def prepare(self, view: View) -> None:
+        """Do now what the first search would have to wait for."""
+        ...
+
     def closest(self, question: str, view: View, reader: Reader, limit: int) -> Mapping[int, float]:
         """The numbers of the passages for ``reader`` closest to ``question``, best first, each with its relevance."""
         ...
@@ -158,6 +162,7 @@ class PassageIndex:
         held = self._shelf.standing()
         wanted = {article.id: standing_of(article) for article in articles}
         if wanted == held:
+            self._prepare()
             return False
         problems = [
             Problem(
@@ -175,7 +180,13 @@ class PassageIndex:
         if problems:
             raise InvalidDocument(problems)
         self._shelf.replace(articles)
+        self._prepare()
         return True
+
+    def _prepare(self) -> None:
+        if self._meanings is not None:
+            with self._shelf.view() as view:
+                self._meanings.prepare(view)
 
     def search(
         self, question: str, *, audience: Collection[str], language: str, at: datetime, limit: int
