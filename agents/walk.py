@@ -15,7 +15,7 @@ from agents.claim import Claim
 from agents.errors import ExpressionError, PathError
 from agents.expressions import Expression
 from agents.paths import Template, resolve
-from agents.planner.issues import matches
+from agents.planner.issues import MAX_WORDS, matches
 from agents.planner.plan import (
     HandOff,
     Input,
@@ -361,8 +361,9 @@ class Walk:
 
 def _task_values(task: Task, ticket: Ticket) -> Labelled:
     requester: JsonValue = {"email": task.requester.email, "name": task.requester.name}
+    words = "\n".join(task.about or ticket.own_words())[:MAX_WORDS]
     data = {"id": task.id, "ticket_id": task.ticket_id, "subject": ticket.subject, "language": task.language}
-    return task_values({**data, "requester": requester}, task.requester.email)
+    return task_values({**data, "words": words, "requester": requester}, task.requester.email)
 
 
 def _plan_text(text: str) -> Labelled:
