@@ -6,6 +6,7 @@ AgentsError
 ├── PathError            a ``${...}`` path leads nowhere in the values at hand
 ├── ExpressionError      an expression cannot be compiled, or has no yes-or-no answer
 ├── ToolFailed           a tool ran and did not succeed: nothing was changed by it
+│   └── AddressRefused   nothing is sent to that address
 ├── ToolOutcomeUnknown   a tool may or may not have had its effect (a timeout, a lost reply)
 ├── BrowserUnavailable   no usable Chromium on this machine
 ├── EmbeddingsUnavailable  the word vectors of the package wordllama are not here
@@ -82,6 +83,14 @@ class ToolFailed(AgentsError):
         self.code = code
         self.retryable = retryable
         super().__init__(message)
+
+
+class AddressRefused(ToolFailed):
+    """Nothing is sent to ``host`` (empty where there is none); the message says why."""
+
+    def __init__(self, host: str, why: str) -> None:
+        self.host = host
+        super().__init__(f"{host}: {why}" if host else why, code="address_refused")
 
 
 class ToolOutcomeUnknown(AgentsError):

@@ -20,6 +20,7 @@ from agents.planner.replies import Replies
 from agents.policy.labels import Labelled, join_all
 from agents.runtime.port import Runtime
 from agents.ticket import Helpdesk
+from agents.tools.http import HttpClient
 from agents.tools.tool import ToolContext
 from agents.tools.toolbox import Toolbox
 from agents.trace import Listener
@@ -28,6 +29,7 @@ from agents.work import Claimed, Draft, End, Ended, Paused, Superseded, Work
 
 if TYPE_CHECKING:
     from agents.tools.browser.session import Browser
+    from agents.tools.mcp_client import McpServers
 
 
 class Executor:
@@ -46,6 +48,8 @@ class Executor:
         settings: Mapping[str, str] | None = None,
         browser: Browser | None = None,
         library: Library | None = None,
+        http: HttpClient | None = None,
+        mcp: McpServers | None = None,
         on_event: Listener = lambda event: None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -59,6 +63,8 @@ class Executor:
         self.settings = dict(settings or {})
         self.browser = browser
         self.library = library
+        self.http = http or HttpClient()
+        self.mcp = mcp
         self.on_event = on_event
         self.stopped = stopped
 
@@ -104,6 +110,8 @@ class Executor:
             evidence_store=self.evidence,
             browser=self.browser,
             library=self.library,
+            http=self.http,
+            mcp=self.mcp,
         )
         return Caller(
             toolbox=self.toolbox,

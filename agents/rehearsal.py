@@ -24,6 +24,7 @@ from agents.planner.samples import sample
 from agents.policy.approval import Approval, ApprovalState
 from agents.receipt import REPLY_TOOL, Effect
 from agents.ticket import Author, Message, Ticket, TicketStatus
+from agents.tools.http import HttpClient
 from agents.tools.tool import Tool, ToolContext
 from agents.tools.toolbox import Toolbox
 
@@ -64,9 +65,14 @@ def _unconnected(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function``, given a context from which no other system can be reached."""
 
     async def answer(ctx: ToolContext, **args: Any) -> Any:
-        return function(replace(ctx, settings={}, browser=None, helpdesk=None), **args)
+        cut_off = replace(ctx, settings={}, browser=None, helpdesk=None, mcp=None, http=HttpClient(resolver=_nowhere))
+        return function(cut_off, **args)
 
     return answer
+
+
+async def _nowhere(host: str, port: int) -> list[str]:
+    return []
 
 
 def _from_sample(tool: Tool, args: dict[str, Any]) -> BaseModel:

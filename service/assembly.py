@@ -21,10 +21,12 @@ from agents.runtime.port import Engine
 from agents.ticket import Helpdesk
 from agents.tools import Toolbox
 from agents.tools.browser import Browser
+from agents.tools.http import HttpClient
 from agents.trace import Event
 from evaluators import Observer, OutcomeTerms, SystemOfRecord, Verifier
 from service.clock import OffsetClock
 from service.database import Database, connect_for_engine
+from service.declared_tools import mcp_servers
 from service.deployment import Deployment, State, load_deployment
 from service.desk import Desk
 from service.errors import StateInUse, TicketsElsewhere
@@ -114,7 +116,7 @@ async def running(
                 urls=processes.urls,
             )
             verifier, observer = _evaluators(deployment, state, database, evidence, clock, sources)
-            async with _browser(browser) as chromium:
+            async with _browser(browser) as chromium, mcp_servers(deployment, state, secrets, processes.urls) as mcp:
                 told = deployment.tool_settings(secrets, processes.urls)
                 executor = Executor(
                     toolbox=tools(deployment.toolbox),
@@ -127,6 +129,8 @@ async def running(
                     settings=told,
                     browser=chromium,
                     library=library,
+                    http=HttpClient(deployment.settings.tools.http.rules),
+                    mcp=mcp,
                     on_event=lambda event: progress(_moment(event)),
                     stopped=switch.stopped,
                 )
@@ -136,6 +140,7 @@ async def running(
                     sources=sources,
                     browser=chromium,
                     library=library,
+                    mcp=mcp,
                     clock=clock,
                 )
                 engine = _engine(deployment, state)
@@ -223,13 +228,14 @@ async def rehearsing(state: State, *, browser: bool = True) -> AsyncIterator[Reh
     ):
         processes.start(made)
         library = library_in(Path(folder), deployment)
-        async with _browser(browser) as chromium:
+        async with _browser(browser) as chromium, mcp_servers(deployment, state, secrets, processes.urls) as mcp:
             yield Rehearsal(
                 deployment=deployment,
                 settings=deployment.tool_settings(secrets, processes.urls),
                 sources=deployment.sources(secrets, processes.urls, clock),
                 browser=chromium,
                 library=library,
+                mcp=mcp,
                 clock=clock,
             )
 

@@ -17,10 +17,11 @@ from agents.documents import Source, nearest, read_document
 from agents.errors import InvalidDocument, Problem
 from agents.knowledge import Article, article_files, read_articles
 from agents.planner import Procedure, Replies, read_procedures
-from agents.tools import Toolbox, knowledge, reply
+from agents.tools import Toolbox, knowledge, reply, web
 from billing import Contract
 from billing.contract import read_contract
 from evaluators import HttpJsonSource, KnowledgeSource, SigningKey, SystemOfRecord
+from service.declared_tools import api_settings, declared_names, read_declared
 from service.errors import NoDeployment, NoState
 from service.settings import KnowledgeSourceSettings, Secrets, Settings, fill_in, read_settings
 from service.signed_lines import unsigned_lines
@@ -66,7 +67,7 @@ class Deployment:
         return {
             name: fill_in(value, secrets=secrets, urls=urls, setting=f"[tools.settings] {name}")
             for name, value in self.settings.tools.settings.items()
-        }
+        } | api_settings(self.settings.tools, secrets, urls)
 
     def sources(self, secrets: Secrets, urls: Mapping[str, str], clock: Clock) -> dict[str, SystemOfRecord]:
         """The evaluators' own read-only sources."""
@@ -114,6 +115,14 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
     source, settings, problems = read_settings(folder / SETTINGS)
     modules, unread = _modules(folder, source, problems)
     builtin = [reply, knowledge.search, knowledge.answer] if article_files(folder / KNOWLEDGE) else [reply]
+    builtin += [web.get] if settings is not None and settings.tools.http.hosts else []
+    if settings is None:
+        unread += declared_names(source)
+    else:
+        made, undone, more = read_declared(folder, source, settings.tools)
+        builtin += made
+        unread += undone
+        problems += more
     toolbox, more = Toolbox.read(modules, builtin=builtin, unread=unread)
     problems += more
     audiences = None if settings is None else settings.knowledge.audiences

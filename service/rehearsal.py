@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -33,6 +33,7 @@ from agents.runtime.inline import InlineRuntime
 from agents.task import Run, Task, TaskState
 from agents.ticket import Ticket
 from agents.tools.browser import Browser
+from agents.tools.http import HttpClient
 from agents.work import Claimed, End, Ended, Work
 from billing.contract import Contract, ShareOfValue
 from billing.errors import InvalidAmount
@@ -43,6 +44,9 @@ from evaluators.foresight import Foreseen, foresee
 from service.deployment import Deployment
 from service.shown import value
 from service.triage import Begin, Exclude, look
+
+if TYPE_CHECKING:
+    from agents.tools.mcp_client import McpServers
 
 MAX_JOBS = 30
 """Stretches of work on one task; the questions and approvals of a plan end long before."""
@@ -171,6 +175,7 @@ class Rehearsal:
         browser: Browser | None,
         library: Library | None,
         clock: Clock,
+        mcp: McpServers | None = None,
     ) -> None:
         """``settings`` are what tools are told; ``sources`` are read with the evaluators' own credential."""
         self._deployment = deployment
@@ -180,6 +185,7 @@ class Rehearsal:
         self._sources = sources
         self._browser = browser
         self._library = library
+        self._mcp = mcp
         self._clock = clock
 
     @property
@@ -352,6 +358,8 @@ class Rehearsal:
             settings=self._settings,
             browser=self._browser,
             library=self._library,
+            http=HttpClient(self._deployment.settings.tools.http.rules),
+            mcp=self._mcp,
         )
 
     def _terms_for(self, outcome_type: str) -> OutcomeTerms | None:

@@ -21,6 +21,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from agents.documents import NOT_UTF_8, Source, load_model, nearest
 from agents.errors import InvalidDocument, Problem
 from agents.knowledge import PUBLIC
+from agents.tools.declared import ToolName
+from agents.tools.http import HttpRules
+from agents.tools.mcp import McpDeclaration
+from agents.tools.openapi import OpenApiDeclaration
 from billing.contract import Duration, Timezone
 from evaluators.sources.knowledge import ARTICLE
 from service.errors import SettingMissing
@@ -35,11 +39,40 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+HostName = Annotated[str, Field(pattern=r"^[a-z0-9.-]+$|^[0-9a-f:]+$")]
+"""A host name or address in lower case, without a port."""
+
+
+class HttpSettings(_Section):
+    """What tools may ask over HTTP beside public https."""
+
+    hosts: tuple[HostName, ...] = ()
+    """The hosts that the tool ``http.get`` reads from; without any there is no such tool."""
+    allow_private: tuple[HostName, ...] = ()
+    """Hosts that may be on a private network or on this machine."""
+    allow_http: tuple[HostName, ...] = ()
+    """Hosts that may be reached without TLS."""
+
+    @property
+    def rules(self) -> HttpRules:
+        """As the client takes them."""
+        return HttpRules(
+            hosts=frozenset(self.hosts),
+            allow_private=frozenset(self.allow_private),
+            allow_http=frozenset(self.allow_http),
+        )
+
+
 class ToolSettings(_Section):
     """Which files hold tools, and what they are told."""
 
     modules: tuple[str, ...]
     settings: dict[str, str] = {}
+    http: HttpSettings = HttpSettings()
+    openapi: dict[ToolName, OpenApiDeclaration] = {}
+    """APIs with an OpenAPI document; the name stands before the dot of their tools."""
+    mcp: dict[ToolName, McpDeclaration] = {}
+    """MCP servers; the name stands before the dot of their tools."""
 
 
 class HttpSourceSettings(_Section):
@@ -294,15 +327,30 @@ def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...],
     for number, process in enumerate(settings.process):
         if processes.index(process.name) != number:
             yield ("process", number, "name"), f"{process.name!r} is taken; every process needs a name of its own"
-        for place in (place for part in process.command for place in _PART.findall(part)):
-            if place not in COMMAND_PLACES:
-                yield ("process", number, "command"), f"{{{place}}} is not known; {nearest(place, COMMAND_PLACES)}"
+        yield from _unknown_places(("process", number, "command"), process.command)
+    for name, server in settings.tools.mcp.items():
+        yield from _unknown_places(("tools", "mcp", name, "command"), server.command)
+
+
+def _unknown_places(
+    field: tuple[str | int, ...], command: tuple[str, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for place in (place for part in command for place in _PART.findall(part)):
+        if place not in COMMAND_PLACES:
+            yield field, f"{{{place}}} is not known; {nearest(place, COMMAND_PLACES)}"
 
 
 def _filled(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """The settings in which places are filled in."""
     for name, text in settings.tools.settings.items():
         yield ("tools", "settings", name), text
+    for group, api in settings.tools.openapi.items():
+        yield ("tools", "openapi", group, "url"), api.url
+        yield from ((("tools", "openapi", group, "headers", name), text) for name, text in api.headers.items())
+    for group, server in settings.tools.mcp.items():
+        yield ("tools", "mcp", group, "url"), server.url
+        yield from ((("tools", "mcp", group, "headers", name), text) for name, text in server.headers.items())
+        yield from ((("tools", "mcp", group, "environment", name), text) for name, text in server.environment.items())
     for name, source in settings.sources.items():
         if isinstance(source, HttpSourceSettings):
             yield ("sources", name, "url"), source.url

@@ -14,7 +14,7 @@ import contextlib
 import inspect
 import re
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
@@ -28,9 +28,11 @@ from agents.knowledge.library import Library
 from agents.policy.labels import STAFF, Integrity, Label, Labelled
 from agents.receipt import Effect
 from agents.ticket import Helpdesk
+from agents.tools.http import HttpClient
 
 if TYPE_CHECKING:
     from agents.tools.browser.session import Browser
+    from agents.tools.mcp_client import McpServers
 
 GRACE = 1.0
 """Seconds a tool that is too late has to clean up; one that ignores it is left behind."""
@@ -63,6 +65,10 @@ class ToolContext:
     """The browser of this process; None where none is available."""
     library: Library | None = None
     """The deployment's articles; None where it has none."""
+    http: HttpClient = field(default_factory=HttpClient)
+    """For addresses that are not fixed in the settings."""
+    mcp: McpServers | None = None
+    """The deployment's MCP servers, for the tools that are made of theirs; None where it has none."""
     kept: list[Evidence] = field(default_factory=list)
     """Evidence kept during this call; it goes into the receipt."""
 
@@ -242,15 +248,18 @@ def tool(
     def declare(function: Callable[..., Any]) -> Tool:
         called = name or function.__name__
         input_model, output_model = _models(function, called)
-        declared = frozenset(sinks or ())
-        if not _NAME.fullmatch(called):
-            raise InvalidTool(called, "a name has lower-case letters, digits and underscores, at most one dot")
-        if effect != "read" and sinks is None:
-            raise InvalidTool(
-                called, f"has effect={effect!r}: say which arguments are sinks, for example sinks={{'order_id'}}"
-            )
-        if effect != "read" and lookup is None:
-            raise InvalidTool(called, "has an effect and no lookup: without one a crash leaves its outcome unknown")
+        check_declaration(
+            called,
+            effect=effect,
+            sinks=sinks,
+            outputs=outputs or {},
+            owned_by=owned_by,
+            readers=readers or {},
+            told=told,
+            lookup=lookup,
+            input_model=input_model,
+            output_model=output_model,
+        )
         if lookup is not None and _parameters(lookup) != _parameters(function):
             raise InvalidTool(called, f"its lookup takes other parameters than {', '.join(_parameters(function))}")
         if rehearse is not None and (
@@ -259,38 +268,17 @@ def tool(
             raise InvalidTool(
                 called, f"its rehearse is a plain function of the same parameters: {', '.join(_parameters(function))}"
             )
-        for path, level in (outputs or {}).items():
-            if level not in _VOUCHED:
-                raise InvalidTool(called, f"outputs: {level!r} is none of {', '.join(_VOUCHED)}")
-            if path and path.split(".")[0] not in output_model.model_fields | output_model.model_computed_fields:
-                raise InvalidTool(called, f"outputs: {output_model.__name__} has no field {path!r}")
-        for path, who in (readers or {}).items():
-            if who not in _READERS:
-                raise InvalidTool(called, f"readers: {who!r} is none of {', '.join(_READERS)}")
-            if path and path.split(".")[0] not in output_model.model_fields | output_model.model_computed_fields:
-                raise InvalidTool(called, f"readers: {output_model.__name__} has no field {path!r}")
-        if told not in _AUDIENCES:
-            raise InvalidTool(called, f"told: {told!r} is none of {', '.join(_AUDIENCES)}")
-        unknown = declared - input_model.model_fields.keys()
-        if unknown or (owned_by is not None and owned_by not in input_model.model_fields):
-            raise InvalidTool(called, f"has no argument {', '.join(sorted(unknown)) or owned_by}")
         return Tool(
             name=called,
             description=inspect.cleandoc(function.__doc__ or called),
             version=_version(function),
             effect=Effect(effect),
-            sinks=declared,
+            sinks=frozenset(sinks or ()),
             input_model=input_model,
             output_model=output_model,
-            outputs={
-                tuple(path.split(".")) if path else (): Integrity[level.upper()]
-                for path, level in (outputs or {}).items()
-            },
+            outputs=output_integrity(outputs or {}),
             owned_by=owned_by,
-            readers={
-                (): "requester" if owned_by is not None or effect != "read" else "staff",
-                **{tuple(path.split(".")) if path else (): who for path, who in (readers or {}).items()},
-            },
+            readers=output_readers(readers or {}, effect=effect, owned_by=owned_by),
             told=told,
             timeout=timeout,
             tries=tries,
@@ -300,6 +288,59 @@ def tool(
         )
 
     return declare
+
+
+def check_declaration(
+    called: str,
+    *,
+    effect: str,
+    sinks: Collection[str] | None,
+    outputs: Mapping[str, str],
+    owned_by: str | None,
+    readers: Mapping[str, str],
+    told: str,
+    lookup: Callable[..., Any] | None,
+    input_model: type[BaseModel],
+    output_model: type[BaseModel],
+) -> None:
+    """`InvalidTool` where what is declared about a tool is incomplete, or does not fit its arguments and answer."""
+    if not _NAME.fullmatch(called):
+        raise InvalidTool(called, "a name has lower-case letters, digits and underscores, at most one dot")
+    if effect != "read" and sinks is None:
+        raise InvalidTool(
+            called, f"has effect={effect!r}: say which arguments are sinks, for example sinks={{'order_id'}}"
+        )
+    if effect != "read" and lookup is None:
+        raise InvalidTool(called, "has an effect and no lookup: without one a crash leaves its outcome unknown")
+    fields = output_model.model_fields | output_model.model_computed_fields
+    for declared, words, known in (("outputs", outputs, _VOUCHED), ("readers", readers, _READERS)):
+        for path, word in words.items():
+            if word not in known:
+                raise InvalidTool(called, f"{declared}: {word!r} is none of {', '.join(known)}")
+            if path and path.split(".")[0] not in fields:
+                raise InvalidTool(called, f"{declared}: {output_model.__name__} has no field {path!r}")
+    if told not in _AUDIENCES:
+        raise InvalidTool(called, f"told: {told!r} is none of {', '.join(_AUDIENCES)}")
+    unknown = frozenset(sinks or ()) - input_model.model_fields.keys()
+    if unknown or (owned_by is not None and owned_by not in input_model.model_fields):
+        raise InvalidTool(called, f"has no argument {', '.join(sorted(unknown)) or owned_by}")
+
+
+def output_integrity(outputs: Mapping[str, str]) -> dict[tuple[str, ...], Integrity]:
+    """Who vouches for which output field, by path."""
+    return {_path(path): Integrity[level.upper()] for path, level in outputs.items()}
+
+
+def output_readers(
+    readers: Mapping[str, Readers], *, effect: str, owned_by: str | None
+) -> dict[tuple[str, ...], Readers]:
+    """Who may be told which output field, by path; the whole output has its usual readers where none are declared."""
+    usual: Readers = "requester" if owned_by is not None or effect != "read" else "staff"
+    return {(): usual, **{_path(path): who for path, who in readers.items()}}
+
+
+def _path(dotted: str) -> tuple[str, ...]:
+    return tuple(dotted.split(".")) if dotted else ()
 
 
 def _eyes(readers: Readers, owner: str | None) -> frozenset[str] | None:
