@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
+from urllib.parse import quote, unquote
 
 import structlog
 from pydantic import JsonValue
@@ -128,7 +129,7 @@ class Desk:
             known = tables.tasks_of_ticket(session, self._tenant, ticket_id)
         if not known and ticket.status is not TicketStatus.OPEN:
             return
-        await self._enqueue(f"{ticket_id}#{ticket.version}", ticket.requester.email)
+        await self._enqueue(_job(ticket_id, str(ticket.version)), ticket.requester.email)
 
     async def answer_approval(
         self,
@@ -191,7 +192,7 @@ class Desk:
         return taken_up
 
     def _hold(self, job_id: str) -> None:
-        ticket_id = job_id.partition("#")[0]
+        ticket_id = unquote(job_id.partition("#")[0])
         with self._database.transaction() as session:
             hold_job(session, self._tenant, job_id, ticket_id=ticket_id, at=self._clock.now())
         self._tell("job.held", ticket_id)
@@ -212,7 +213,7 @@ class Desk:
 
     async def work(self, job_id: str) -> None:
         """One job; whatever goes wrong in it ends with a person, never with the process or a lost ticket."""
-        ticket_id = job_id.partition("#")[0]
+        ticket_id = unquote(job_id.partition("#")[0])
         runtime = self._engine.runtime()
         try:
             await self._unless_stopped(runtime, job_id, ticket_id)
@@ -465,7 +466,7 @@ class Desk:
                 task = self._task(claim.task_id)
                 await self._finish(runtime, claim.ticket_id, [_Ran(task=task, work=None, end=Claimed(claim=claim))])
             except Halted:
-                self._hold(f"{claim.ticket_id}#{claim.id}:again")
+                self._hold(_job(claim.ticket_id, f"{claim.id}:again"))
             except Exception:  # the next claim may fare better, and this one the next time
                 _log.exception("catching up failed", claim=claim.id)
 
@@ -498,7 +499,7 @@ class Desk:
         """Have a ticket looked at again although nobody wrote."""
         with self._database.transaction() as session:
             tasks = tables.tasks_of_ticket(session, self._tenant, ticket_id)
-        await self._enqueue(f"{ticket_id}#{why}", tasks[0].requester.email)
+        await self._enqueue(_job(ticket_id, why), tasks[0].requester.email)
 
     async def _enqueue(self, job_id: str, email: str) -> None:
         """One requester's jobs run one after the other: what two threads ask for is not done twice."""
@@ -514,6 +515,11 @@ class Desk:
 
     def _tell(self, name: str, ticket_id: str, **data: Any) -> None:
         self._progress(Moment(name=name, ticket_id=ticket_id, data=data))
+
+
+def _job(ticket_id: str, why: str) -> str:
+    """A job's id: the ticket, whatever characters its id has, and what makes this job another than the last."""
+    return f"{quote(ticket_id, safe=':@ ')}#{why}"
 
 
 def _handed_off(code: str, reason: str) -> Ended:

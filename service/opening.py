@@ -66,8 +66,10 @@ class Opening:
             keep_rating(session, ticket, now=self._clock.now())
             tasks = tables.tasks_of_ticket(session, self._tenant, ticket_id)
             found = {task.id: tables.claim_of(session, self._tenant, f"{task.id}:claim") for task in tasks}
+            runs = [run for task in tasks for run, _ in tables.runs_of_task(session, self._tenant, task.id)[-1:]]
         claims = {task_id: claim for task_id, claim in found.items() if claim is not None}
-        match look(ticket, tasks, claims, self._selector):
+        heard = self._heard(runs) if claims else frozenset[str]()
+        match look(ticket, tasks, claims, heard, self._selector):
             case Exclude() as out:
                 self._exclude(ticket, tasks, out)
             case Begin() as begin:
@@ -87,6 +89,11 @@ class Opening:
             case Nothing():
                 pass
         return {"do": "nothing"}
+
+    def _heard(self, runs: Sequence[Run]) -> frozenset[str]:
+        """Ids of the messages that these runs have seen."""
+        seen = (Ticket.model_validate_json(self._evidence.get(run.ticket_sha256)) for run in runs)
+        return frozenset(message.id for ticket in seen for message in ticket.messages)
 
     def nearest(self, task: Task, ticket: Ticket) -> tuple[tuple[str, float], ...]:
         """The procedures that come into question for ``task``, likeliest first, each with how probably it fits."""

@@ -207,7 +207,7 @@ class Rehearsal:
         language = detect_language("\n".join(ticket.own_words()), among=self._deployment.replies.languages())
         scene = _Scene(ticket, later, self._clock)
         why, tasks = "", tuple[RehearsedTask, ...]()
-        match look(ticket, [], {}, self._selector):
+        match look(ticket, [], {}, (), self._selector):
             case Exclude(detail=detail):
                 why = detail
             case Begin(issues=issues):

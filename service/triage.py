@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agents.claim import Claim
 from agents.planner import ProcedureSelector
@@ -68,8 +68,19 @@ class Thanked:
 Next = Nothing | Exclude | Begin | GoOn | Reopened | Thanked
 
 
-def look(ticket: Ticket, tasks: Sequence[Task], claims: Mapping[str, Claim], selector: ProcedureSelector) -> Next:
-    """What ``ticket`` calls for; ``claims`` are those of its tasks, by task id."""
+def look(
+    ticket: Ticket,
+    tasks: Sequence[Task],
+    claims: Mapping[str, Claim],
+    heard: Collection[str],
+    selector: ProcedureSelector,
+) -> Next:
+    """What ``ticket`` calls for.
+
+    Args:
+        claims: those of its tasks, by task id.
+        heard: ids of the messages that runs of its tasks have seen; the helpdesk's clock may be another than ours.
+    """
     under_way = tuple(task for task in tasks if task.state in UNDER_WAY)
     if under_way or not tasks:
         if SPAM in {tag.strip().casefold() for tag in ticket.tags}:
@@ -79,7 +90,7 @@ def look(ticket: Ticket, tasks: Sequence[Task], claims: Mapping[str, Claim], sel
     if not tasks:
         return Begin(issues=issues(selector, ticket.own_words()), brought_at=ticket.opened_at)
     claimed = tuple(task for task in tasks if task.state is TaskState.CLAIMED)
-    returned = _returned(ticket, tasks, claimed, claims, selector) if claimed else None
+    returned = _returned(ticket, tasks, claimed, claims, heard, selector) if claimed else None
     if returned is not None and (not under_way or isinstance(returned, Reopened)):
         return returned
     if not ticket.unanswered_words():
@@ -94,17 +105,17 @@ def _returned(
     tasks: Sequence[Task],
     claimed: tuple[Task, ...],
     claims: Mapping[str, Claim],
+    heard: Collection[str],
     selector: ProcedureSelector,
 ) -> Next | None:
-    """What the requester's messages since the claims, and since the newest task was opened, call for."""
-    since = max(claims[task.id].made_at for task in claimed)
-    newest = max(task.opened_at for task in tasks)
-    wrote = [each for each in ticket.requester_messages() if each.at > since and each.at > newest]
+    """What the requester's messages that nobody has heard yet call for."""
+    wrote = [each for each in ticket.requester_messages() if each.id not in heard]
     substantive = [each for each in wrote if classify(each) is Followup.SUBSTANTIVE]
     if not substantive:
         return Thanked(written_at=wrote[-1].at) if wrote else None
     words = [each.text for each in substantive]
-    written_at = substantive[-1].at
+    claimed_at = max(claims[task.id].made_at for task in claimed)
+    written_at = max(substantive[-1].at, claimed_at + timedelta(microseconds=1))
     keys = {task.id: claims[task.id].subject.partition(":")[2] for task in claimed}
     about = tuple(task for task in claimed if keys[task.id] and any(keys[task.id] in text for text in words))
     if about:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -321,3 +321,33 @@ async def test_who_passes_an_approval_on_does_not_answer_it(tmp_path: Path, offi
         assert office.refunds(order) == [33800]
         with pytest.raises(AnswerRefused, match="answered"):
             await desk.run.desk.escalate_approval(approval.id, by="bob", to="nobody")
+
+
+@pytest.mark.parametrize("skew", [timedelta(hours=-2), timedelta(hours=2)])
+async def test_a_helpdesk_whose_clock_is_wrong_reopens_nothing_and_misses_nothing(
+    tmp_path: Path, office: Office, skew: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = office.order("clock@example.com")
+    async with desk_at_work(tmp_path, office) as desk:
+        now = desk.run.clock.now
+
+        class Skewed:
+            def now(self) -> datetime:
+                return now() + skew
+
+        monkeypatch.setattr(desk.run.embedded, "_clock", Skewed())
+        await desk.asks("T-1", "clock@example.com", BROKEN.format(order=order))
+        desk.run.embedded.rate("T-1", 5)
+        await desk.run.desk.notice("T-1")
+        await desk.run.desk.idle()
+        assert desk.stands("T-1") == ("claimed", "")
+        await desk.writes("T-1", "It is still broken, and I have no money!")
+        assert desk.stands("T-1") == ("handed_off", "reopened")
+        assert desk.outcome("T-1")[:2] == ("void", "reopened_before_settlement")
+
+
+async def test_a_ticket_may_have_any_id(tmp_path: Path, office: Office) -> None:
+    order = office.order("odd@example.com")
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("desk#7/é %23", "odd@example.com", BROKEN.format(order=order))
+        assert desk.stands("desk#7/é %23") == ("claimed", "")
