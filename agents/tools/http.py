@@ -234,7 +234,7 @@ class HttpClient:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    return httpx2.create_ssl_context(trust_env=False)
+    return httpx2.create_ssl_context()
 
 
 class _NotReached(Exception):

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -61,11 +62,13 @@ class McpServer:
 
 
 class McpServers:
-    """The servers of a deployment, by name."""
+    """The servers of a deployment, by name. They live on a loop of their own, so that calls may come from any loop."""
 
     def __init__(self, servers: Mapping[str, tuple[McpServer, Pinned]]) -> None:
         """Nothing is started yet; with each server goes what was accepted of it."""
         self._links = {name: _Link(server, pinned) for name, (server, pinned) in servers.items()}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._starting = threading.Lock()
 
     async def call(self, server: str, tool: str, args: Mapping[str, Any], *, reads: bool) -> Any:
         """What ``tool`` of ``server`` answers: its structured content, or ``{"text": ...}``.
@@ -73,13 +76,36 @@ class McpServers:
         Raises:
             ToolFailed: it was not called, or it reads and has no usable answer.
             ToolOutcomeUnknown: a tool with an effect was called and has no usable answer.
+            ServerRefused: the server says that it failed.
         """
-        return await self._links[server].call(tool, args, reads=reads)
+        call = self._links[server].call(tool, args, reads=reads)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, self._running()))
 
     async def close(self) -> None:
         """Stop all that were started."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._close(), loop))
+            loop.call_soon_threadsafe(loop.stop)
+
+    async def _close(self) -> None:
         for link in self._links.values():
             await link.close()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=_run, args=(self._loop,), daemon=True, name="settle-mcp").start()
+            return self._loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()
 
 
 async def offered(server: McpServer) -> dict[str, PinnedTool]:
@@ -326,7 +352,7 @@ async def _over_http(server: McpServer, excess: Callable[[], None]) -> AsyncIter
         trust_env=False,
         follow_redirects=False,
         timeout=httpx2.Timeout(CALL_SECONDS, connect=5.0),
-        transport=_Bounded(httpx2.AsyncHTTPTransport(trust_env=False), excess),
+        transport=_Bounded(httpx2.AsyncHTTPTransport(), excess),
     )
     async with client, streamable_http_client(server.url, http_client=client, max_sse_event_size=MAX_ANSWER) as streams:
         yield streams

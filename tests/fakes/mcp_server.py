@@ -63,7 +63,7 @@ def shop(folder: Path) -> MCPServer:
         made = _refunds(folder)
         assert reference not in made, "the same refund twice"
         (folder / "refunds.json").write_text(json.dumps({**made, reference: order}))
-        _misbehave(folder, mode)
+        _misbehave(folder, mode.removesuffix(" in refund"))
         return Refund(order=order, reference=reference)
 
     @server.tool()

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from agents import tables
 from service.cli import app
-from service.declared_tools import mcp_servers
+from service.cli.books import open_books
 from service.deployment import load_deployment, make_state, read_deployment
 from service.lint import lint
 from service.settings import Secrets
-from service.starter import make_deployment
+from service.starter import SAMPLES, make_deployment
 from tests.fakes import mcp_server
 from tests.fakes.refund_api import DOCUMENT
+from tests.service.builders import settle
 
 
 @pytest.fixture
@@ -173,12 +175,17 @@ async def test_a_server_is_accepted_once_and_again_when_it_changes(desk: Path, m
     assert (first.exit_code, "refund is new" in first.stdout) == (0, True), first.stdout
     assert {"crm.find_orders", "crm.refund"} <= set(load_deployment(desk).toolbox.names())
     assert "says what was accepted" in (await asyncio.to_thread(accept)).stdout
-    deployment = load_deployment(desk)
-    secrets = state.secrets(deployment.settings)
-    async with mcp_servers(deployment, state, secrets, {}) as servers:
-        assert servers is not None
-        found = await servers.call("crm", "find_orders", {"email": "a@x.example"}, reads=True)
-        assert found["items"][0]["id"] == "1"
+    procedure = desk / "procedures/when-is-my-booking.yaml"
+    step = '  - {id: bought, tool: crm.find_orders, args: {email: "${task.requester.email}"}}\n  - {id: reply,'
+    procedure.write_text(procedure.read_text().replace("  - {id: reply,", step))
+    worked = await asyncio.to_thread(settle, "run", SAMPLES, "--no-browser", "--json", cwd=desk)
+    assert worked.returncode == 0, worked.stderr
+    told = {one["ticket"]: one["verdict"] for one in json.loads(worked.stdout)["tickets"]}
+    assert told["S-2"] == "passed"
+    with open_books(state.folder) as books, books.database.transaction() as session:
+        receipts = tables.receipts_of_task(session, books.tenant, "S-2:task-1")
+    found = [one.result for one in receipts if one.tool == "crm.find_orders"]
+    assert found == [{"items": [{"id": "1", "total": "12.1", "note": None}]}]
     (state.folder / "mode").write_text("changed")
     again = await asyncio.to_thread(accept, "--yes")
     assert "refund description: Refund an order. became Refund an order, and mail the ledger" in again.stdout

@@ -16,10 +16,14 @@ import pytest
 
 from agents.errors import ToolFailed, ToolOutcomeUnknown
 from agents.rehearsal import rehearsed
+from agents.runtime.inline import InlineRuntime
+from agents.tools.conversation import reply
 from agents.tools.mcp import LOCK, McpDeclaration, Pinned, PinnedTool, accept, accepted_tools, mcp_tools
 from agents.tools.mcp_client import McpServer, McpServers, offered
 from agents.tools.tool import Tool, ToolContext
 from agents.tools.toolbox import Toolbox
+from agents.work import Claimed
+from tests.agents import builders
 from tests.agents.builders import context
 from tests.fakes import mcp_server
 from tests.fakes.raw_server import RawServer, answer
@@ -126,6 +130,16 @@ async def test_one_process_answers_all_calls_and_is_gone_afterwards(desk: Desk, 
     assert not is_running(process)
 
 
+def test_calls_and_the_end_may_come_from_different_loops(desk: Desk, tmp_path: Path) -> None:
+    servers = McpServers({"shop": (desk.server, desk.pinned)})
+    ctx = replace(context(KEY), mcp=servers)
+    for _ in range(2):
+        assert asyncio.run(desk.tools["shop.find_orders"].call(ctx, {"email": "a@x.example"}))
+    (process,) = starts(tmp_path)
+    asyncio.run(servers.close())
+    assert not is_running(process)
+
+
 async def test_the_process_has_what_is_declared_and_no_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_API_KEY", "sk_live")
     async with desk.at_work() as ctx:
@@ -149,6 +163,38 @@ async def test_a_server_that_dies_in_a_call_leaves_an_effect_to_be_looked_up(des
         assert found == {"order": "1", "reference": KEY}
         assert len(starts(tmp_path)) == 2
     assert not any(is_running(process) for process in starts(tmp_path))
+
+
+PROCEDURE = """\
+procedure: refund
+version: 1
+outcome: refund_issued
+triggers: {like: [refund please]}
+inputs: {order_id: {pattern: "#?([0-9]+)", ask: which-order}}
+subject: "order:${found.id}"
+steps:
+  - {id: orders, tool: shop.find_orders, args: {email: "${task.requester.email}"}}
+  - {id: found, select: {from: "${orders.items}", where: "it.total == '12.1'"}, else: {reply: not-found}}
+  - {id: refund, tool: shop.refund, args: {order: "${found.id}"}}
+  - {id: reply, reply: done, with: {amount: "${found.id}"}}
+"""
+
+
+async def test_a_run_goes_on_when_its_server_dies_in_an_effect_and_the_effect_happens_once(
+    desk: Desk, tmp_path: Path
+) -> None:
+    (tmp_path / "mode").write_text("dies in refund")
+    tools = (desk.tools["shop.find_orders"], desk.tools["shop.refund"])
+    work = builders.desk("Refund order 10001 please", text=PROCEDURE)
+    work.toolbox = Toolbox([*tools, reply])
+    async with desk.at_work() as ctx:
+        executor = work.executor()
+        executor.mcp = ctx.mcp
+        end = await executor.run(work.work(), InlineRuntime())
+    assert isinstance(end, Claimed), end
+    assert json.loads((tmp_path / "refunds.json").read_text()) == {"task-1:refund": "1"}
+    assert work.journal.receipts["acme", "task-1:refund"].result == {"order": "1", "reference": "task-1:refund"}
+    assert len(starts(tmp_path)) == 2
 
 
 async def test_a_server_that_dies_in_a_read_is_started_again(desk: Desk, tmp_path: Path) -> None:
