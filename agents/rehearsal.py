@@ -79,13 +79,15 @@ def _from_sample(tool: Tool, args: dict[str, Any]) -> BaseModel:
     model = tool.output_model
     data: dict[str, Any] = {name: value for name, value in sample(model).items() if name in model.model_fields}
     given = {name: value for name, value in args.items() if name in data}
-    for _ in range(len(given) + 1):
+    optional = {name for name, field in model.model_fields.items() if not field.is_required()}
+    for _ in range(len(given) + len(optional) + 1):
         try:
             return model.model_validate(data | given)
         except ValidationError as error:
-            unfit = {str(one["loc"][0]) for one in error.errors() if one["loc"]} & given.keys()
-            if not unfit:
+            unfit = {str(one["loc"][0]) for one in error.errors() if one["loc"]}
+            if not unfit & (given.keys() | (optional & data.keys())):
                 break
+            data = {name: value for name, value in data.items() if name not in (unfit & optional) - given.keys()}
             given = {name: value for name, value in given.items() if name not in unfit}
     raise ToolFailed(
         f"no answer of {tool.name} can be made up; declare one with @tool(..., rehearse=function)",

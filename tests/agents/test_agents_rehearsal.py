@@ -29,6 +29,11 @@ class Strict(BaseModel):
     code: str = Field(pattern=r"^[A-Z]{3}-\d{5}$")
 
 
+class Sparse(BaseModel):
+    number: str
+    code: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+
+
 async def _nothing(ctx: ToolContext, number: str, amount: Money) -> Booked | None:
     raise AssertionError("a look-up in a rehearsal")
 
@@ -93,6 +98,17 @@ async def test_an_answer_that_nobody_can_make_up_says_how_to_declare_one() -> No
     with pytest.raises(ToolFailed, match=r"declare one with @tool\(\.\.\., rehearse=function\)") as caught:
         await only(issue).call(context(), {"code": "abc"})
     assert caught.value.code == "cannot_rehearse"
+
+
+async def test_what_need_not_be_there_is_left_out_where_no_sample_fits() -> None:
+    async def find(ctx: ToolContext, number: str) -> Sparse | None:
+        raise AssertionError
+
+    @tool(effect="write", sinks={"number"}, lookup=find, name="books.sparse")
+    async def book(ctx: ToolContext, number: str) -> Sparse:
+        raise AssertionError
+
+    assert await only(book).call(context(), {"number": "N-1"}) == {"number": "N-1", "code": None}
 
 
 async def test_a_run_goes_through_and_only_reads() -> None:
