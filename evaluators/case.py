@@ -81,6 +81,24 @@ class Case:
         return next((receipt for receipt in self.completed_effects() if receipt.key == self.before_of), None)
 
 
+def case_of(claim: Claim, ticket: Ticket, receipts: Iterable[Receipt]) -> Case:
+    """The Case of ``claim`` before anything is read; ``receipts`` of other tasks are left out.
+
+    Raises:
+        ValueError: ``ticket`` is not the claim's ticket.
+    """
+    if (ticket.tenant, ticket.id) != (claim.tenant, claim.ticket_id):
+        raise ValueError(f"claim {claim.id} is about ticket {claim.ticket_id}, not {ticket.id}")
+    own = tuple(receipt for receipt in receipts if (receipt.tenant, receipt.task_id) == (claim.tenant, claim.task_id))
+    return Case(
+        claim=claim,
+        receipts=own,
+        requester_email=ticket.requester.email,
+        requester_name=ticket.requester.greeting,
+        words=own_words(ticket),
+    )
+
+
 def own_words(ticket: Ticket) -> tuple[str, ...]:
     """The requester's own words, within bounds: what a Case, and the evidence of it, holds."""
     return bounded_words(ticket.own_words())

@@ -14,7 +14,7 @@ from agents.clock import Clock
 from agents.money import Money
 from agents.receipt import Receipt
 from agents.ticket import Ticket
-from evaluators.case import Case, Subject, own_words
+from evaluators.case import Case, Subject, case_of
 from evaluators.checks.answer import Check
 from evaluators.checks.asked_for import asked_for
 from evaluators.checks.reply import reply
@@ -63,12 +63,7 @@ async def foresee(
     Raises:
         UnknownSource: the contract reads from a source that is not set up.
     """
-    case = Case(
-        claim=claim,
-        receipts=tuple(receipts),
-        requester_email=ticket.requester.email,
-        words=own_words(ticket),
-    )
+    case = case_of(claim, ticket, receipts)
     subject = Subject.parse(claim.subject)
     if subject is not None and not subject_problem(claim.subject, terms):
         try:

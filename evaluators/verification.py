@@ -12,7 +12,7 @@ from agents.errors import EvidenceMissing
 from agents.evidence import Evidence, EvidenceStore, put_json
 from agents.receipt import Receipt
 from agents.ticket import Ticket
-from evaluators.case import Case, Subject, own_words
+from evaluators.case import Case, Subject, case_of
 from evaluators.checks.answer import Check
 from evaluators.checks.effect import effect
 from evaluators.checks.standing import standing, subject_problem, unmet
@@ -77,7 +77,7 @@ class Verifier:
             ValueError: ``ticket`` is not the claim's ticket.
             UnknownSource: the contract reads from a source that is not set up.
         """
-        bare = _case(claim, ticket, receipts)
+        bare = case_of(claim, ticket, receipts)
         after = await self._read(claim, terms)
         case, examination, before = self._best(bare, after, terms)
         request = {
@@ -127,7 +127,7 @@ class Verifier:
         """
         if verdict.claim_sha256 != fingerprint(claim):
             raise ValueError(f"verdict {verdict.id} is not about claim {claim.id} as it stands here")
-        bare = _case(claim, ticket, receipts)
+        bare = case_of(claim, ticket, receipts)
         after = await self._read(claim, terms)
         kept = (keep_reading(self._evidence, after, label="settlement"),) if after else ()
         try:
@@ -207,19 +207,6 @@ def rebuilt_case(verdict: Verdict, claim: Claim, receipts: Sequence[Receipt], ev
         words=tuple(map(str, messages)),
     )
     return _with_readings(bare, before, after)
-
-
-def _case(claim: Claim, ticket: Ticket, receipts: Sequence[Receipt]) -> Case:
-    if (ticket.tenant, ticket.id) != (claim.tenant, claim.ticket_id):
-        raise ValueError(f"claim {claim.id} is about ticket {claim.ticket_id}, not {ticket.id}")
-    own = tuple(receipt for receipt in receipts if (receipt.tenant, receipt.task_id) == (claim.tenant, claim.task_id))
-    return Case(
-        claim=claim,
-        receipts=own,
-        requester_email=ticket.requester.email,
-        requester_name=ticket.requester.greeting,
-        words=own_words(ticket),
-    )
 
 
 def _with_readings(bare: Case, before: Reading | None, after: Reading | None) -> Case:

@@ -25,6 +25,7 @@ from service.simulation.rates import rate
 from service.simulation.running import Result
 from tests.examples.expected import EXPECTED
 from tests.service.builders import RETAIL, deployment_in, example_tickets, settle
+from tests.service.help_desk import help_centre_in
 
 TYPES = ("refund_issued", "refused_correctly", "order_cancelled")
 APPROVED_IN_A_REHEARSAL = "T-1028"
@@ -342,3 +343,20 @@ def test_bounds_are_exact(of: int, data: st.DataObject) -> None:
 
 def test_nothing_has_no_rate() -> None:
     assert str(rate(0, 0)) == "none"
+
+
+def test_a_question_is_answered_from_its_source_in_a_simulation_too(tmp_path: Path) -> None:
+    asked = [
+        {
+            "id": "Q-1",
+            "from": "ann@example.com",
+            "name": "Ann Example",
+            "text": "Hello, how long is a gift card valid?",
+        },
+        {"id": "Q-2", "from": "ann@example.com", "name": "Ann Example", "text": "Do you have a store in Berlin?"},
+    ]
+    file = written(tmp_path / "questions.jsonl", asked)
+    done = settle("simulate", file, "--deployment", help_centre_in(tmp_path), "--json", cwd=tmp_path)
+    first, second = (one["rehearsed"]["tasks"][0] for one in json.loads(done.stdout)["tickets"])
+    assert (first["end"], first["proof"], first["outcome_type"]) == ("resolved", "checked", "question_answered")
+    assert (second["end"], second["code"]) == ("handed_off", "no_source")
