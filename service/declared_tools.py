@@ -14,12 +14,14 @@ from agents.documents import Source
 from agents.errors import Problem
 from agents.tools import Tool
 from agents.tools.mcp import LOCK, McpDeclaration, Pinned, accepted_tools, mcp_tools
-from agents.tools.openapi import header_setting, openapi_tools, url_setting
+from agents.tools.openapi import openapi_tools
+from agents.tools.openapi_call import header_setting, url_setting
 from service.errors import SettingMissing
 from service.settings import Secrets, ToolSettings, fill_in
 
 if TYPE_CHECKING:
-    from agents.tools.mcp_client import McpServer, McpServers
+    from agents.tools.mcp_client import McpServers
+    from agents.tools.mcp_transport import McpServer
     from service.deployment import Deployment, State
 
 
@@ -93,7 +95,7 @@ def server_of(
         SettingMissing: a secret or a process is missing, or the package ``mcp``.
     """
     try:
-        from agents.tools.mcp_client import McpServer  # 0.9 s to import, and not needed without MCP servers
+        from agents.tools.mcp_transport import McpServer  # 0.9 s to import, and not needed without MCP servers
     except ImportError as error:
         what = "install the extra: pip install 'settle-agents[mcp]'"
         raise SettingMissing(f"[tools.mcp.{name}]", f"{what} ({error})") from None

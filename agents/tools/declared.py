@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from agents.canonical import fingerprint
 from agents.errors import InvalidTool, ToolFailed, ToolOutcomeUnknown
 from agents.receipt import Effect
-from agents.tools.schemas import to_wire
 from agents.tools.tool import (
     Audience,
     Readers,
@@ -26,6 +25,7 @@ from agents.tools.tool import (
     output_integrity,
     output_readers,
 )
+from agents.tools.wire import to_wire
 
 _PLACE = re.compile(r"\$\{([^}]*)\}")
 _KEY = "key"

@@ -9,33 +9,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
-from urllib.parse import quote, urlencode, urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.canonical import sha256_hex
 from agents.documents import nearest
-from agents.errors import InvalidTool, ToolFailed, ToolOutcomeUnknown
+from agents.errors import InvalidTool
 from agents.tools.declared import Remote, ToolDeclaration, declared_tool
-from agents.tools.http import HttpAnswer
-from agents.tools.schemas import Schemas, Unsupported, from_wire
-from agents.tools.tool import Tool, ToolContext
+from agents.tools.openapi_call import Request
+from agents.tools.schemas import Schemas, Unsupported
+from agents.tools.tool import Tool
 
 MAX_DOCUMENT = 4 * 1024 * 1024
-MAX_SAID = 200
-"""Characters of what the other side says about a failure."""
 _METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 _NOT_ARGUMENTS = frozenset({"accept", "content-type", "authorization"})
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAY_READ = _READS | {"POST"}
 """A search may be a POST; nothing else that changes by its name can be declared a read."""
-_AGAIN = frozenset({408, 425, 429})
-_MAYBE_DONE = frozenset({408, 409})
-"""Refusals after which the effect may stand: too late, or the same key is at work."""
 Operation = Mapping[str, Any]
 
 
@@ -61,16 +54,6 @@ class OpenApiDeclaration(BaseModel):
     """Formats beside the known ones, read as plain text."""
     operations: Annotated[dict[str, OperationDeclaration], Field(min_length=1)]
     """By operationId."""
-
-
-def url_setting(group: str) -> str:
-    """The name of the tool setting that holds the filled-in URL of API ``group``."""
-    return f"openapi.{group}.url"
-
-
-def header_setting(group: str, header: str) -> str:
-    """The name of the tool setting that holds a filled-in header of API ``group``."""
-    return f"openapi.{group}.headers.{header}"
 
 
 def openapi_tools(
@@ -180,13 +163,12 @@ class _Api:
         places, schema = self._arguments_of(name, path, operation, shared, key_header)
         output_model, field, has_body = self._answer_of(name, operation)
         input_model = self._arguments.model(f"{name}_arguments", schema, (name,))
-        request = _Request(
+        request = Request(
             group=self._group,
             name=name,
             method=method,
             path=path,
             places=places,
-            whole_body="body" in places and places["body"] == "whole",
             headers=tuple(self._declaration.headers),
             key_header=key_header,
             answer_field=field,
@@ -207,7 +189,7 @@ class _Api:
     def _arguments_of(
         self, name: str, path: str, operation: Operation, shared: Sequence[Any], key_header: str | None
     ) -> tuple[dict[str, str], dict[str, Any]]:
-        """Where each argument goes (path, query, query-comma, header, body, whole), and all of them as one object."""
+        """Where each argument goes (`Request.places`), and all of them as one object."""
         places: dict[str, str] = {}
         properties: dict[str, Any] = {}
         required: list[str] = []
@@ -296,85 +278,6 @@ class _Api:
         return self._answers.model(f"{name}_answer", status_only), "", False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """How one operation is called."""
-
-    group: str
-    name: str
-    method: str
-    path: str
-    places: Mapping[str, str]
-    whole_body: bool
-    headers: tuple[str, ...]
-    key_header: str | None
-    answer_field: str
-    has_body: bool
-
-    async def send(self, ctx: ToolContext, args: Mapping[str, Any], reads: bool) -> Any:
-        """Call it once; see `agents.tools.declared.Send`."""
-        base = ctx.setting(url_setting(self.group)).rstrip("/")
-        host = (urlsplit(base).hostname or "").lower()
-        secret = {name: ctx.setting(header_setting(self.group, name)) for name in self.headers}
-        headers = {"Accept": "application/json", **secret}
-        headers |= {name: _text(args[name]) for name in self._at("header", args)}
-        headers |= {self.key_header: ctx.key} if self.key_header is not None else {}
-        body = self._body(args)
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        try:
-            answer = await ctx.http.to(host).request(
-                self.method, base + self._path(args), headers=headers, content=body, hosts={host}
-            )
-        except ToolOutcomeUnknown as error:
-            if reads:
-                raise ToolFailed(str(error), code="no_answer", retryable=True) from None
-            raise
-        return self._read(answer, reads, secret.values())
-
-    def _read(self, answer: HttpAnswer, reads: bool, secrets: Any) -> Any:
-        status = answer.status
-        if 200 <= status < 300:
-            if not self.has_body:
-                return {"status": status}
-            try:
-                data = from_wire(answer.body)
-            except ValueError as error:
-                message = f"{self.group} answered {self.name} with what is no JSON: {error}"
-                raise (ToolFailed(message) if reads else ToolOutcomeUnknown(message)) from None
-            return {self.answer_field: data} if self.answer_field else data
-        if status == 404 and reads:
-            return None
-        message = f"{self.group} answered {self.name} with status {status}{_said(answer.body, secrets)}"
-        if not reads and (status >= 500 or status < 400 or status in _MAYBE_DONE):
-            raise ToolOutcomeUnknown(message)
-        raise ToolFailed(message, code=f"status_{status}", retryable=status >= 500 or status in _AGAIN)
-
-    def _path(self, args: Mapping[str, Any]) -> str:
-        path = self.path
-        for name in self._at("path", args):
-            value = _text(args[name])
-            if value in ("", ".", ".."):
-                raise ToolFailed(f"{name}: {value!r} cannot stand in a path", code="bad_argument")
-            path = path.replace(f"{{{name}}}", quote(value, safe=""))
-        query: list[tuple[str, str]] = []
-        for name in self._at("query", args):
-            values = args[name] if isinstance(args[name], list) else [args[name]]
-            query += [(name, _text(value)) for value in values]
-        query += [(name, _text(args[name])) for name in self._at("query-comma", args)]
-        return f"{path}?{urlencode(query)}" if query else path
-
-    def _body(self, args: Mapping[str, Any]) -> bytes | None:
-        if self.whole_body:
-            return json.dumps(args["body"]).encode() if "body" in args else None
-        if "body" not in self.places.values():
-            return None
-        return json.dumps({name: args[name] for name in self._at("body", args)}, ensure_ascii=False).encode()
-
-    def _at(self, place: str, args: Mapping[str, Any]) -> list[str]:
-        return [name for name, where in self.places.items() if where == place and name in args]
-
-
 def _json_schema(content: Mapping[str, Any]) -> Any:
     """The schema of the JSON among the media types; None if there is none."""
     for media_type, form in content.items():
@@ -386,30 +289,6 @@ def _json_schema(content: Mapping[str, Any]) -> Any:
 
 def _placeholders(path: str) -> list[str]:
     return [part.partition("}")[0] for part in path.split("{")[1:]]
-
-
-def _text(value: Any) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case list():
-            return ",".join(_text(item) for item in value)
-    text = str(value)
-    if not text.isprintable():
-        raise ToolFailed(
-            "an argument has characters that cannot be sent in an address or a header", code="bad_argument"
-        )
-    return text
-
-
-def _said(body: bytes, secrets: Any) -> str:
-    """What the other side says about a failure, as a quotation of bounded length without our credentials."""
-    text = " ".join(body[: 4 * MAX_SAID].decode("utf-8", "replace").split())
-    for secret in secrets:
-        for part in (secret, secret.rpartition(" ")[2]):
-            text = text.replace(part, "***") if part else text
-    shown = "".join(letter for letter in text if letter.isprintable())[:MAX_SAID]
-    return f": {shown!r}" if shown else ""
 
 
 def _words(text: Any) -> str:

@@ -6,7 +6,6 @@ themselves are refused too: a sample of every answer is needed to check procedur
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
@@ -20,8 +19,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic import StringConstraints as Text
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import SchemaError
-
-from agents.errors import ToolFailed
 
 MAX_DEPTH = 24
 PATTERN_SECONDS = 0.5
@@ -321,60 +318,8 @@ def field_name(wire: str) -> str:
     return f"{name}_" if hasattr(BaseModel, name) else name
 
 
-def to_wire(model: type[BaseModel], args: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments as the other side names them, as JSON data; what is optional and None is left out.
-
-    Raises:
-        ToolFailed: a number has more digits than JSON's numbers carry.
-    """
-    sent = {}
-    for name, info in model.model_fields.items():
-        if args[name] is not None or info.is_required():
-            sent[info.alias or name] = _plain(args[name])
-    return sent
-
-
-def from_wire(data: bytes | str) -> Any:
-    """JSON without floats: numbers with a fraction are Decimal. `ValueError` if it is no JSON."""
-    try:
-        return json.loads(data, parse_float=Decimal, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-
-
-def without_floats(data: Any) -> Any:
-    """The same JSON data with every float as a Decimal of the digits it was written with."""
-    match data:
-        case float():
-            return Decimal(repr(data))
-        case dict():
-            return {key: without_floats(value) for key, value in data.items()}
-        case list():
-            return [without_floats(value) for value in data]
-    return data
-
-
 _COMBINED = {"allOf", "oneOf", "anyOf"}
 _IMPLIED = {"properties": "object", "additionalProperties": "object", "items": "array", "pattern": "string"}
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case BaseModel():
-            return to_wire(type(value), {name: getattr(value, name) for name in type(value).model_fields})
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list():
-            return [_plain(item) for item in value]
-        case datetime() | date():
-            return value.isoformat()
-        case Decimal():
-            if value == value.to_integral_value():
-                return int(value)
-            if Decimal(repr(float(value))) != value:
-                raise ToolFailed(f"{value} has more digits than can be sent", code="bad_argument")
-            return float(value)
-    return value
 
 
 def _literal(values: list[Any], place: _Place) -> Any:
@@ -446,10 +391,6 @@ def _unique(items: list[Any]) -> list[Any]:
     if any(item in items[:number] for number, item in enumerate(items)):
         raise ValueError("should have no item twice")
     return items
-
-
-def _no_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
 
 
 def _dict(value: Any, place: _Place) -> dict[str, Any]:

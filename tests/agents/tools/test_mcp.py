@@ -19,7 +19,8 @@ from agents.rehearsal import rehearsed
 from agents.runtime.inline import InlineRuntime
 from agents.tools.conversation import reply
 from agents.tools.mcp import LOCK, McpDeclaration, Pinned, PinnedTool, accept, accepted_tools, mcp_tools
-from agents.tools.mcp_client import McpServer, McpServers, offered
+from agents.tools.mcp_client import McpServers, offered
+from agents.tools.mcp_transport import McpServer
 from agents.tools.tool import Tool, ToolContext
 from agents.tools.toolbox import Toolbox
 from agents.work import Claimed

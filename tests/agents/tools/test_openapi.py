@@ -12,7 +12,8 @@ import pytest
 from agents.errors import ToolFailed, ToolOutcomeUnknown
 from agents.planner.samples import sample
 from agents.rehearsal import rehearsed
-from agents.tools.openapi import OpenApiDeclaration, header_setting, openapi_tools, url_setting
+from agents.tools.openapi import OpenApiDeclaration, openapi_tools
+from agents.tools.openapi_call import header_setting, url_setting
 from agents.tools.tool import Tool, ToolContext
 from agents.tools.toolbox import Toolbox
 from tests.agents.builders import context

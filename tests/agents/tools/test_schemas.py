@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
 from agents.errors import ToolFailed
-from agents.tools.schemas import Schemas, Unsupported, field_name, from_wire, to_wire, without_floats
+from agents.tools.schemas import Schemas, Unsupported, field_name
+from agents.tools.wire import from_wire, to_wire, without_floats
 
 NAMES = st.sampled_from(["id", "order-id", "copy", "_x", "9", "größe"])
 WHOLE = st.integers(-5, 5)
