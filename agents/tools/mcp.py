@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from agents.canonical import sha256_hex
 from agents.errors import InvalidTool, ToolFailed, ToolOutcomeUnknown
 from agents.tools.declared import Remote, ToolDeclaration, declared_tool
-from agents.tools.schemas import Schemas, Unsupported
+from agents.tools.schemas import MALFORMED, Schemas, Unsupported, said
 from agents.tools.tool import Tool, ToolContext
 
 LOCK = "mcp.lock.json"
@@ -139,8 +139,8 @@ def mcp_tools(
     for name in declaration.wanted:
         try:
             remotes[name] = _remote(group, name, pinned[name], declaration.text_formats)
-        except Unsupported as error:
-            problems.append((name, str(error)))
+        except (Unsupported, *MALFORMED) as error:
+            problems.append((name, said(error)))
     tools: list[Tool] = []
     for name, one in declaration.tools.items():
         if problems:

@@ -20,7 +20,7 @@ from agents.documents import nearest
 from agents.errors import InvalidTool
 from agents.tools.declared import Remote, ToolDeclaration, declared_tool
 from agents.tools.openapi_call import Request
-from agents.tools.schemas import Schemas, Unsupported
+from agents.tools.schemas import MALFORMED, Schemas, Unsupported, said
 from agents.tools.tool import Tool
 
 MAX_DOCUMENT = 4 * 1024 * 1024
@@ -65,8 +65,8 @@ def openapi_tools(
         api = _Api(group, declaration, _parsed(raw), sha256_hex(raw))
     except OSError as error:
         return (), [("", f"{declaration.document} cannot be read: {error.strerror}")]
-    except Unsupported as error:
-        return (), [("", f"{declaration.document}: {error}")]
+    except (Unsupported, *MALFORMED) as error:
+        return (), [("", f"{declaration.document}: {said(error)}")]
     tools: list[Tool] = []
     problems: list[tuple[str, str]] = []
     for operation in declaration.operations:
@@ -75,8 +75,8 @@ def openapi_tools(
             if made.name in {tool.name for tool in tools}:
                 raise InvalidTool(made.name, "another operation makes the same name; give one a `name`")
             tools.append(made)
-        except (InvalidTool, Unsupported) as error:
-            problems.append((operation, str(error)))
+        except (InvalidTool, Unsupported, *MALFORMED) as error:
+            problems.append((operation, said(error)))
     return (() if problems else tuple(tools)), problems
 
 

@@ -53,6 +53,15 @@ class Unsupported(Exception):
     """A schema that no model can be made of; the message says where and why."""
 
 
+MALFORMED = (TypeError, AttributeError, KeyError, ValueError, RecursionError)
+"""What reading a document raises that has something else than it should where nobody looked."""
+
+
+def said(error: Exception) -> str:
+    """What is wrong with a document, for people."""
+    return f"is malformed: {error}"[:300] if isinstance(error, MALFORMED) else str(error)
+
+
 class Schemas:
     """Makes models of the schemas of one document, for one direction."""
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.errors import ToolFailed, ToolOutcomeUnknown
 from agents.planner.samples import sample
@@ -231,6 +235,27 @@ def test_what_cannot_be_a_tool_is_refused_and_nothing_is_registered(
     found, problems = made(tmp_path, {"findRefunds": READ, **operations}, text or DOCUMENT)
     assert found == ()
     assert message in "\n".join(said for _, said in problems), problems
+
+
+JUNK = st.sampled_from([None, 5, "x", [], {}, [5], {"a": 5}, {"$ref": "#/paths"}, True, {5: 5}, [[]], "#/", 1.5])
+
+
+@given(st.data())
+def test_a_document_with_junk_in_any_place_is_refused_or_makes_tools(data: st.DataObject) -> None:
+    document = yaml.safe_load(DOCUMENT)
+    place: Any = document
+    for _ in range(data.draw(st.integers(1, 9))):
+        keys = sorted(place) if isinstance(place, dict) else range(len(place)) if isinstance(place, list) else []
+        if not keys:
+            break
+        parent, key = place, data.draw(st.sampled_from(list(keys)))
+        place = parent[key]
+    parent[key] = data.draw(JUNK)
+    with tempfile.TemporaryDirectory() as folder:
+        found, problems = made(
+            Path(folder), {"listOrders": READ, "getOrder": READ, "createRefund": REFUND}, yaml.dump(document)
+        )
+    assert (found == ()) is (problems != [])
 
 
 def test_everything_that_is_wrong_is_listed_together(tmp_path: Path) -> None:
