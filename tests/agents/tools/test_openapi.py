@@ -237,7 +237,9 @@ def test_what_cannot_be_a_tool_is_refused_and_nothing_is_registered(
     assert message in "\n".join(said for _, said in problems), problems
 
 
-JUNK = st.sampled_from([None, 5, "x", [], {}, [5], {"a": 5}, {"$ref": "#/paths"}, True, {5: 5}, [[]], "#/", 1.5])
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
+    [None, 5, "x", [], {}, [5], {"a": 5}, {"$ref": "#/paths"}, True, {5: 5}, [[]], "#/", 1.5]
+)
 
 
 @given(st.data())
