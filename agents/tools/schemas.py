@@ -22,7 +22,7 @@ from pydantic_core import SchemaError
 
 MAX_DEPTH = 24
 PATTERN_SECONDS = 0.5
-MAX_SCHEMAS = 5_000
+MAX_SCHEMAS = 2_000
 """Schemas within the schemas of one tool."""
 _PLAIN = frozenset({"password", "hostname", "ipv4", "ipv6", "uri", "url", "uri-reference", "byte", "time", "duration"})
 _PATTERNS = {
