@@ -181,6 +181,56 @@ STOPS = {
         "This was a rehearsal, and nobody says what a tool would answer whose effect is only made up.",
         "Give the tool a function that makes up its answer: @tool(..., rehearse=function).",
     ),
+    "not_found": Stop(
+        "a system knows no such record",
+        "A system was asked for something that it does not have.",
+        "Check whether the requester named the right one, and answer.",
+    ),
+    "unreachable": Stop(
+        "an address was not reached",
+        "An address could not be reached.",
+        "Check whether it can be reached at all, do the step by hand if it is right, and answer.",
+    ),
+    "certificate_refused": Stop(
+        "an address does not prove who it is",
+        "An address has no certificate that anybody could trust, so nothing was sent there.",
+        "Do not open it in a hurry: check whether it is whose it says.",
+    ),
+    "too_many_redirects": Stop(
+        "an address leads on and on",
+        "An address sends on to others more often than is sound.",
+        "Look at it yourself if the requester needs what is there.",
+    ),
+    "bad_status": Stop(
+        "a page was not given out",
+        "A page answered that it is not there, or not for us.",
+        "Look at it yourself if the requester needs what is there.",
+    ),
+    "unusable_answer": Stop(
+        "an answer that nobody can use",
+        "A system answered something that cannot be used: too large, of another kind, or cut off.",
+        _FILE,
+    ),
+    "mcp_unavailable": Stop(
+        "a tool server is away",
+        "The server that offers the tool could not be reached.",
+        "Do the step by hand, and tell whoever runs Settle.",
+    ),
+    "mcp_failed": Stop(
+        "a tool server did not do it",
+        "The server that offers the tool says that it did not do what was asked.",
+        "Check whether the system works, do the missing step by hand if it is right, and answer.",
+    ),
+    "mcp_unusable": Stop(
+        "a tool server answers what nobody can use",
+        "The server that offers the tool answered something else than it promises.",
+        "Do the step by hand, and tell whoever runs Settle.",
+    ),
+    "mcp_changed": Stop(
+        "a tool server has changed",
+        "The server that offers the tool describes it otherwise than when it was accepted, so it was not used.",
+        "Do the step by hand, and tell whoever runs Settle: `settle tool accept` shows what changed.",
+    ),
     "browser_unavailable": Stop(
         "no browser on this machine",
         "A step needs a browser, and none could be started on Settle's machine.",

@@ -120,7 +120,9 @@ def test_a_file_of_tickets_is_refused_where_tickets_come_from_a_helpdesk(tmp_pat
 
 
 def test_serve_works_until_it_is_told_to_stop(tmp_path: Path, django: DjangoDesk) -> None:
-    deployment = deployment_with(tmp_path, section(django, webhook_secret="whsec_c2VjcmV0c2VjcmV0c2VjcmV0"))
+    deployment = deployment_with(
+        tmp_path, section(django, webhook_secret="whsec_c2VjcmV0c2VjcmV0c2VjcmV0", overlap_seconds=0)
+    )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DESK_TOKEN": django.agent.token, "PYTHONUNBUFFERED": "1"}
     command = [PYTHON, "-m", "service.cli", "serve", "--deployment", str(deployment), "--no-browser", "--port", "0"]
     with subprocess.Popen(
