@@ -451,7 +451,7 @@ class Desk:
         for ticket_id in self._rollout.due():
             try:
                 ticket = await self._helpdesk.get(ticket_id)
-                await self._enqueue(f"{ticket_id}#hours:{day}", ticket.requester.email)
+                await self._enqueue(_job(ticket_id, f"hours:{day}"), ticket.requester.email)
             except AgentsError:  # the helpdesk is away: the next time may fare better
                 _log.exception("beginning late failed", ticket=ticket_id)
 
