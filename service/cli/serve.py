@@ -37,7 +37,7 @@ def serve(
 ) -> None:
     """Work on the tickets of the helpdesk that settle.toml names, until it is stopped.
 
-    Webhooks are taken if the helpdesk section has a webhook_secret; what they miss is found by looking every poll_seconds.
+    Webhooks are taken if the helpdesk section has a webhook_secret; looking every poll_seconds finds what they miss.
     """
     place = state_to_work_on(deployment, state)
     moment = since.replace(tzinfo=UTC) if since is not None else None
