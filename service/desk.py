@@ -10,7 +10,6 @@ key. So a job that a crash interrupts continues where it was, and nothing happen
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -31,14 +30,13 @@ from agents.runtime.inline import InlineRuntime
 from agents.runtime.port import Engine, Runtime
 from agents.task import Run, Task, TaskState
 from agents.ticket import Helpdesk, Ticket, TicketStatus
-from agents.work import Claimed, Draft, End, Ended, Paused, Superseded, Work
+from agents.work import Claimed, Draft, Ended, Paused, Superseded, Work
 from billing.outcome import SOURCE_UNAVAILABLE, outcomes
 from billing.transitions import OutcomeState
 from service.approvals import Approvals
-from service.attachments import keep_attachments
 from service.database import Database
 from service.deployment import Deployment
-from service.handoff import Candidate, gather_handoff, handoff_note
+from service.handing_off import HANDED_OFF, PART_HANDED_OFF, HandingOff, Ran, handed_off, is_handed_off
 from service.opening import Opening, listed
 from service.progress import Moment, Progress
 from service.proving import Proving, never, step
@@ -51,23 +49,9 @@ from service.triage import UNDER_WAY
 _log = structlog.get_logger()
 RESUMED = "~"
 """Ends the id of a job that was held back by the kill switch and taken up again."""
-HANDED_OFF = "handed-off"
-"""The reply when a person takes over."""
-PART_HANDED_OFF = "part-handed-off"
-"""What the final reply says when a person takes over some of several issues; without it, as `HANDED_OFF`."""
 TRIES = 50
 """Of a job that fails because the helpdesk does not answer, or because even giving up fails."""
 _WAITING = (TaskState.WAITING_REQUESTER, TaskState.WAITING_APPROVAL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ran:
-    """One task of a job, and how it ended."""
-
-    task: Task
-    work: Work | None
-    """None if it went to a person before any run."""
-    end: End
 
 
 class Desk:
@@ -113,6 +97,16 @@ class Desk:
             clock=clock,
             rollout=rollout,
             stopped=stopped,
+        )
+        self._handing_off = HandingOff(
+            deployment=deployment,
+            database=database,
+            helpdesk=helpdesk,
+            executor=executor,
+            opening=self._opening,
+            evidence=evidence,
+            clock=clock,
+            progress=progress,
         )
 
     async def start(self) -> None:
@@ -203,7 +197,7 @@ class Desk:
             tasks = tables.tasks_of_ticket(session, self._tenant, ticket_id)
             claims = {task.id: tables.claim_of(session, self._tenant, f"{task.id}:claim") for task in tasks}
         claimed = [(task, claims[task.id]) for task in tasks if task.state is TaskState.CLAIMED]
-        ran = [_Ran(task=task, work=None, end=Claimed(claim=claim)) for task, claim in claimed if claim is not None]
+        ran = [Ran(task=task, work=None, end=Claimed(claim=claim)) for task, claim in claimed if claim is not None]
         if ran:
             await self._finish(InlineRuntime(), ticket_id, ran)
 
@@ -249,8 +243,10 @@ class Desk:
                 with self._database.transaction() as session:
                     others = tables.tasks_of_ticket(session, self._tenant, ticket_id)
                 tasks += [task for task in others if task.state in UNDER_WAY]
-                end = _handed_off("reopened", "the requester came back: it is not resolved")
-                await self._hand_off(runtime, [_Ran(task=task, work=None, end=end) for task in tasks])
+                end = handed_off("reopened", "the requester came back: it is not resolved")
+                await self._handing_off.hand_off(
+                    runtime, [Ran(task=task, work=None, end=end) for task in tasks], unless=self._stopped
+                )
             case "shadow":
                 ticket = Ticket.model_validate_json(self._evidence.get(str(opened["ticket"])))
                 why = str(opened["why"])
@@ -265,7 +261,7 @@ class Desk:
         """Run every task of the job; tell the requester once; then claim, or wait, or give it to a person."""
         ticket = Ticket.model_validate_json(self._evidence.get(str(opened["ticket"])))
         entries = listed(opened["entries"])
-        ran: list[_Ran] = []
+        ran: list[Ran] = []
         for entry in entries:
             one = await self._run(runtime, ticket, entry, alone=len(entries) == 1)
             if isinstance(one.end, Paused):
@@ -282,23 +278,23 @@ class Desk:
             return
         await self._finish(runtime, ticket_id, ran, told=told)
 
-    async def _run(self, runtime: Runtime, ticket: Ticket, entry: Any, *, alone: bool) -> _Ran:
+    async def _run(self, runtime: Runtime, ticket: Ticket, entry: Any, *, alone: bool) -> Ran:
         task = Task.model_validate(entry["task"])
         if "run" not in entry:
-            return _Ran(task=task, work=None, end=_handed_off(entry["code"], entry["reason"]))
+            return Ran(task=task, work=None, end=handed_off(entry["code"], entry["reason"]))
         run = Run.model_validate(entry["run"])
         procedure = self._deployment.procedure(run.procedure, str(entry["plan"]))
         if procedure is None:
             reason = f"{run.procedure} was changed while the run was under way"
-            return _Ran(task=task, work=None, end=_handed_off("procedure_changed", reason))
+            return Ran(task=task, work=None, end=handed_off("procedure_changed", reason))
         work = Work(task=task, run=run, plan=procedure.plan, ticket=ticket, alone=alone)
-        return _Ran(task=task, work=work, end=await self._executor.run(work, runtime))
+        return Ran(task=task, work=work, end=await self._executor.run(work, runtime))
 
     async def _again(self, ticket_id: str) -> dict[str, JsonValue]:
         await self.notice(ticket_id)
         return {}
 
-    async def _wait(self, ticket_id: str, ran: Sequence[_Ran]) -> dict[str, JsonValue]:
+    async def _wait(self, ticket_id: str, ran: Sequence[Ran]) -> dict[str, JsonValue]:
         """Somebody has to answer first. What other tasks came to is found again then; the final reply waits for all."""
         for one in ran:
             end = one.end
@@ -310,30 +306,34 @@ class Desk:
                 self._tell(f"task.{end.state.value}", ticket_id, code=end.code)
             elif isinstance(end, Ended) and end.state is TaskState.HANDED_OFF:
                 await self._helpdesk.note(
-                    ticket_id, await self._note(one, holding_sent=False), key=f"{one.task.id}:ahead:{end.code}"
+                    ticket_id,
+                    await self._handing_off.note(one, holding_sent=False),
+                    key=f"{one.task.id}:ahead:{end.code}",
                 )
         return {}
 
-    async def _tell_all(self, runtime: Runtime, ticket_id: str, ran: Sequence[_Ran]) -> bool:
+    async def _tell_all(self, runtime: Runtime, ticket_id: str, ran: Sequence[Ran]) -> bool:
         """Send the one final reply of several tasks; False if the ticket changed, or it could not be sent."""
         drafts = _drafts(ran)
         work = next((one.work for one in ran if one.work is not None), None)
         if not drafts or work is None:
             return True
-        if any(_is_handed_off(one.end) for one in ran):
+        if any(is_handed_off(one.end) for one in ran):
             names = self._deployment.replies.names()
             name = PART_HANDED_OFF if PART_HANDED_OFF in names else HANDED_OFF
-            drafts.append(Draft(body=self._written(name, ran[0].task), label=PLAN))
+            drafts.append(Draft(body=self._handing_off.written(name, ran[0].task), label=PLAN))
         failed = await self._executor.tell(work, drafts, runtime)
         if isinstance(failed, Paused):
             raise Halted
         if isinstance(failed, Superseded):
             await step(runtime, "again", lambda: self._again(ticket_id))
         elif failed is not None:
-            await self._hand_off(runtime, [_Ran(task=one.task, work=one.work, end=failed) for one in ran])
+            await self._handing_off.hand_off(
+                runtime, [Ran(task=one.task, work=one.work, end=failed) for one in ran], unless=self._stopped
+            )
         return failed is None
 
-    async def _finish(self, runtime: Runtime, ticket_id: str, ran: Sequence[_Ran], *, told: bool = False) -> None:
+    async def _finish(self, runtime: Runtime, ticket_id: str, ran: Sequence[Ran], *, told: bool = False) -> None:
         """Claims go to the evaluators; what ended otherwise, or is not proven, goes where it belongs.
 
         What the one final reply ``told`` about tasks that end without a claim is carried out with it, at once.
@@ -342,9 +342,9 @@ class Desk:
         for one in ran:
             if isinstance(one.end, Ended) and one.end.state is TaskState.ANSWERED:
                 await step(runtime, f"answered:{one.task.id}", partial(self._answered, one, one.end), unless=unless)
-        handed_off = [one for one in ran if _is_handed_off(one.end)]
-        if handed_off:
-            await self._hand_off(runtime, handed_off, told=told, unless=unless)
+        given_up = [one for one in ran if is_handed_off(one.end)]
+        if given_up:
+            await self._handing_off.hand_off(runtime, given_up, told=told, unless=unless)
         claimed = [(one, one.end.claim) for one in ran if isinstance(one.end, Claimed)]
         for _, claim in claimed:
             await self._proving.record(runtime, claim)
@@ -352,45 +352,20 @@ class Desk:
         for one, claim in claimed:
             code = await self._proving.prove(runtime, claim)
             if code not in ("ok", SOURCE_UNAVAILABLE):
-                end = _handed_off("not_proven", f"the evaluators say {code}")
-                unproven.append(_Ran(task=one.task, work=one.work, end=end))
+                end = handed_off("not_proven", f"the evaluators say {code}")
+                unproven.append(Ran(task=one.task, work=one.work, end=end))
         if unproven:
-            await self._hand_off(runtime, unproven, told=bool(handed_off) and not told)
-        elif not handed_off:
+            await self._handing_off.hand_off(runtime, unproven, told=bool(given_up) and not told, unless=self._stopped)
+        elif not given_up:
             await self._proving.conclude(runtime, ticket_id, unless=self._stopped)
 
-    async def _answered(self, one: _Ran, end: Ended) -> dict[str, JsonValue]:
+    async def _answered(self, one: Ran, end: Ended) -> dict[str, JsonValue]:
         assert one.work is not None, "only a run answers"
         run = one.work.run
         await self._helpdesk.set_status(one.task.ticket_id, TicketStatus.WAITING, key=f"{run.id}:{run.job}:waiting")
         self._move(one.task, end.state, end.code, end.reason)
         self._tell(f"task.{end.state.value}", one.task.ticket_id, code=end.code)
         return {}
-
-    async def _hand_off(
-        self,
-        runtime: Runtime,
-        ran: Sequence[_Ran],
-        *,
-        told: bool = False,
-        unless: Callable[[], bool] | None = None,
-    ) -> None:
-        """Give tasks of one ticket to a person; the requester hears of it once, unless they were ``told``."""
-
-        async def handed_off() -> dict[str, JsonValue]:
-            for number, one in enumerate(ran):
-                task, end = one.task, one.end
-                assert isinstance(end, Ended), "a claim is not handed off"
-                if number == 0 and not told:
-                    text = self._letter(HANDED_OFF, task)
-                    await self._helpdesk.reply(task.ticket_id, text, key=f"{task.id}:handed-off:{end.code}")
-                note = await self._note(one, told=told)
-                await self._helpdesk.hand_off(task.ticket_id, note, key=f"{task.id}:hand-off:{end.code}")
-                self._move(task, TaskState.HANDED_OFF, end.code, end.reason)
-                self._tell("task.handed_off", task.ticket_id, code=end.code)
-            return {}
-
-        await step(runtime, f"hand_off:{ran[0].task.id}", handed_off, unless=unless or self._stopped)
 
     async def _give_up(self, runtime: Runtime, ticket_id: str, reason: str) -> None:
         """A job failed: whatever of the ticket was under way goes to a person."""
@@ -402,35 +377,10 @@ class Desk:
             with self._database.transaction() as session:
                 tables.save_task(session, tasks[0])
         under_way = [task for task in tasks if task.state in UNDER_WAY] or tasks[-1:]
-        end = _handed_off("internal_error", reason)
-        await self._hand_off(runtime, [_Ran(task=task, work=None, end=end) for task in under_way])
-
-    async def _note(self, one: _Ran, *, told: bool = False, holding_sent: bool = True) -> str:
-        """What the person finds who takes the task over; the final reply may have ``told`` the requester of it."""
-        task, end = one.task, one.end
-        assert isinstance(end, Ended), "a claim is not handed off"
-        ticket = await self._helpdesk.get(task.ticket_id)
-        ticket = await keep_attachments(self._helpdesk, self._evidence, ticket)
-        with self._database.transaction() as session:
-            handoff = gather_handoff(session, task, ticket, code=end.code, reason=_why(end))
-            runs = tables.runs_of_task(session, self._tenant, task.id)
-        holding = "" if told else self._letter(HANDED_OFF, task)
-        handoff = replace(handoff, holding_reply=holding, holding_sent=holding_sent)
-        procedure = self._deployment.procedure(runs[-1][0].procedure, runs[-1][1]) if runs else None
-        if not runs:
-            near = [Candidate(name=name, sure=sure) for name, sure in self._opening.nearest(task, ticket)]
-            handoff = replace(handoff, candidates=near)
-        if procedure is not None:
-            work = Work(task=task, run=runs[-1][0], plan=procedure.plan, ticket=ticket)
-            handoff = replace(handoff, plan=procedure.plan, next_reply=await self._executor.next_reply(work))
-        return handoff_note(handoff, self._deployment.toolbox)
-
-    def _letter(self, reply: str, task: Task) -> str:
-        bodies = [self._written(reply, task)]
-        return self._deployment.replies.letter(bodies, task.language, requester_name=task.requester.greeting)
-
-    def _written(self, reply: str, task: Task) -> str:
-        return self._deployment.replies.render(reply, task.language, {}, requester_name=task.requester.greeting)
+        end = handed_off("internal_error", reason)
+        await self._handing_off.hand_off(
+            runtime, [Ran(task=task, work=None, end=end) for task in under_way], unless=self._stopped
+        )
 
     async def _reverse(self, ticket_id: str, tasks: Sequence[Task], written_at: datetime) -> dict[str, JsonValue]:
         self._proving.reverse(ticket_id, [task.id for task in tasks], written_at)
@@ -464,7 +414,7 @@ class Desk:
             runtime = InlineRuntime()
             try:
                 task = self._task(claim.task_id)
-                await self._finish(runtime, claim.ticket_id, [_Ran(task=task, work=None, end=Claimed(claim=claim))])
+                await self._finish(runtime, claim.ticket_id, [Ran(task=task, work=None, end=Claimed(claim=claim))])
             except Halted:
                 self._hold(_job(claim.ticket_id, f"{claim.id}:again"))
             except Exception:  # the next claim may fare better, and this one the next time
@@ -522,17 +472,5 @@ def _job(ticket_id: str, why: str) -> str:
     return f"{quote(ticket_id, safe=':@ ')}#{why}"
 
 
-def _handed_off(code: str, reason: str) -> Ended:
-    return Ended(state=TaskState.HANDED_OFF, code=code, reason=reason, step="")
-
-
-def _is_handed_off(end: End) -> bool:
-    return isinstance(end, Ended) and end.state is TaskState.HANDED_OFF
-
-
-def _why(end: Ended) -> str:
-    return f"{end.reason} (step {end.step})" if end.step else end.reason
-
-
-def _drafts(ran: Sequence[_Ran]) -> list[Draft]:
+def _drafts(ran: Sequence[Ran]) -> list[Draft]:
     return [one.end.draft for one in ran if isinstance(one.end, Claimed | Ended) and one.end.draft is not None]

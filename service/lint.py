@@ -21,7 +21,7 @@ from agents.errors import InvalidDocument, Problem
 from agents.planner import Procedure, ProcedureSelector, detect_language
 from agents.planner.replies import FALLBACK, FRAME, Replies
 from service.deployment import Deployment, read_deployment
-from service.desk import PART_HANDED_OFF
+from service.handing_off import PART_HANDED_OFF
 
 FEW_LINES = 6
 """A procedure with fewer ``like`` lines is chosen by luck."""

@@ -96,7 +96,7 @@ def order(order_id: str, **fields: JsonValue) -> dict[str, JsonValue]:
 # Every reason has words.
 
 STOPPING = {
-    "_hand_off", "_handed_off", "for_a_person", "ForAPerson", "_failed", "_fail", "Deny", "ToolFailed"
+    "_hand_off", "handed_off", "for_a_person", "ForAPerson", "_failed", "_fail", "Deny", "ToolFailed"
 }  # fmt: skip
 """What is called with the code of a reason to stop."""
 
