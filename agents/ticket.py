@@ -120,6 +120,10 @@ class Ticket(_Record):
         """What the requester said themselves after their first ``heard`` messages."""
         return _own(self.requester_messages()[heard:])
 
+    def answered(self) -> bool:
+        """True if the agent has told the requester anything yet."""
+        return any(each.author is Author.AGENT and each.public for each in self.messages)
+
     def unanswered_words(self) -> tuple[str, ...]:
         """What the requester said themselves after the agent's last public message."""
         numbers = [index for index, each in enumerate(self.messages) if each.author is Author.AGENT and each.public]

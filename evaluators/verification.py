@@ -26,7 +26,7 @@ from evaluators.signing import SigningKey
 from evaluators.terms import OutcomeTerms
 from evaluators.verdict import CheckResult, EvidenceClass, Finding, Verdict
 
-VERIFIER_VERSION = "settle-verifier/2"
+VERIFIER_VERSION = "settle-verifier/3"
 """Changes with any check: a verdict is comparable only with verdicts of the same version."""
 
 STILL_STANDS = Check(name="still_stands", number=1)

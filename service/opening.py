@@ -9,10 +9,12 @@ from pydantic import JsonValue
 from agents import tables
 from agents.clock import Clock
 from agents.evidence import EvidenceStore, put_json
-from agents.planner import ProcedureSelector, detect_language
+from agents.planner import Procedure, ProcedureSelector, detect_language
 from agents.planner.issues import Issue
+from agents.planner.wishes import doubt
 from agents.task import Run, Task, TaskState
 from agents.ticket import Helpdesk, Ticket, TicketStatus
+from evaluators import EvidenceClass
 from service.attachments import keep_attachments
 from service.database import Database
 from service.deployment import Deployment
@@ -166,6 +168,10 @@ class Opening:
                     if person is not None:
                         entries.append(for_a_person(task, person.code, person.reason))
                         continue
+            unclear = self._doubt(task, ticket, procedure)
+            if unclear:
+                entries.append(for_a_person(task, "unclear_wish", unclear))
+                continue
             entries.append(self._start_run(task, frozen, number=1))
         return {"do": "run", "entries": entries, "ticket": frozen}
 
@@ -184,6 +190,8 @@ class Opening:
                 entries.append(self._start_run(changed, frozen, number=len(runs) + 1))
             elif task.state is TaskState.ANSWERED:
                 entries.append(self._start_run(task, frozen, number=len(runs) + 1))
+            elif not touched and not ticket.answered() and (unclear := self._unclear(task, ticket)):
+                entries.append(for_a_person(task, "unclear_wish", unclear))
             else:
                 run, plan = runs[-1]
                 entries.append(self._save_run(task, run.model_copy(update={"job": run.job + 1}), plan, frozen))
@@ -191,6 +199,18 @@ class Opening:
             first = await self._first_look(ticket, frozen, fresh)
             entries += listed(first.get("entries", []))
         return {"do": "run", "entries": entries, "ticket": frozen}
+
+    def _unclear(self, task: Task, ticket: Ticket) -> str:
+        procedure = self._deployment.procedure_named(task.procedure)
+        return "" if procedure is None else self._doubt(task, ticket, procedure)
+
+    def _doubt(self, task: Task, ticket: Ticket, procedure: Procedure) -> str:
+        """Why an effect may not be what the requester wants; empty where nothing says so, or nothing would change."""
+        terms = self._deployment.contract.outcomes.get(procedure.plan.outcome)
+        if terms is None or terms.evidence_class is not EvidenceClass.EFFECT_VERIFIED:
+            return ""
+        words = (*task.about, *ticket.later_words(task.heard)) if task.about else ticket.own_words()
+        return doubt(words, terms.asked)
 
     def _start_run(self, task: Task, frozen: str, *, number: int) -> JsonValue:
         procedure = self._deployment.procedure_named(task.procedure)

@@ -50,6 +50,11 @@ STOPS = {
         "The procedure was about to show a value to people that it is not meant for.",
         _FILE,
     ),
+    "unclear_wish": Stop(
+        "perhaps not wanted at all",
+        "The requester's words name the change, and also forbid it, take it back, ask about it or make it depend.",
+        "Read what they really want, and ask them if it is not clear.",
+    ),
     "already_under_way": Stop(
         "the same in another ticket",
         "The same requester wrote about the same thing in another ticket, in other words.",
@@ -252,6 +257,7 @@ VERDICTS = {
     "no_snapshot": "nobody had looked at the record before the change",
     "not_about_the_question": "the article that is quoted is not about the question",
     "not_as_promised": "the record is not as the contract promises",
+    "asked_against": "the requester's own words speak against it",
     "not_asked_for": "the requester did not ask for it",
     "not_by_this_run": "somebody else made the change",
     "not_quoted": "the reply quotes what the article does not say",

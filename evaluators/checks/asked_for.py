@@ -8,21 +8,22 @@ from __future__ import annotations
 import re
 
 from agents.knowledge.words import tokens
+from agents.planner.wishes import denied
 from evaluators.case import Case, Subject, bounded_words
 from evaluators.checks.answer import Check
 from evaluators.quotes import quotes_in
 from evaluators.terms import OutcomeTerms
 from evaluators.text import folded, unquoted
-from evaluators.verdict import CheckResult
+from evaluators.verdict import CheckResult, EvidenceClass
 
-ASKED_FOR = Check(name="asked_for", number=2)
+ASKED_FOR = Check(name="asked_for", number=3)
 
 
 def asked_for(case: Case, terms: OutcomeTerms) -> CheckResult:
     """Look for a phrase of ``terms.asked`` and for the subject's key in what the requester wrote.
 
     Lines that begin with ``>`` quote somebody else and do not count. Codes: ``not_asked_for``, ``subject_not_named``,
-    for answers from articles ``not_about_the_question``.
+    for effects ``asked_against``, for answers from articles ``not_about_the_question``.
     """
     words = folded("\n".join(unquoted(message) for message in bounded_words(case.words)))
     phrase = next((phrase for phrase in terms.asked if folded(phrase) and folded(phrase) in words), None)
@@ -32,6 +33,8 @@ def asked_for(case: Case, terms: OutcomeTerms) -> CheckResult:
         )
     if terms.frame:
         return _about_the_question(words, case)
+    if terms.evidence_class is EvidenceClass.EFFECT_VERIFIED and denied([words], [folded(one) for one in terms.asked]):
+        return ASKED_FOR.failed("asked_against", f"wherever the requester wrote {phrase!r} they spoke against it")
     subject = Subject.parse(case.claim.subject)
     if subject is None or not _names(words, subject.key):
         return ASKED_FOR.failed(

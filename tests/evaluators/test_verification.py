@@ -58,7 +58,7 @@ async def test_an_honest_run_from_snapshot_to_signature() -> None:
     assert verdict.authentic(shop.key.public_key)
     assert verdict.id == "verdict-" + fingerprint(["claim-1", "acme-2026@2"])[:24]
     assert verdict.claim_sha256 == fingerprint(claim())
-    assert (verdict.contract, verdict.verifier_version) == ("acme-2026@2", "settle-verifier/2")
+    assert (verdict.contract, verdict.verifier_version) == ("acme-2026@2", "settle-verifier/3")
     assert verdict.decided_at == NOW + timedelta(minutes=5)
     stored = [
         json.loads(shop.evidence.get(each.sha256)) for each in (verdict.before, verdict.after, verdict.request) if each

@@ -351,3 +351,41 @@ async def test_a_ticket_may_have_any_id(tmp_path: Path, office: Office) -> None:
     async with desk_at_work(tmp_path, office) as desk:
         await desk.asks("desk#7/é %23", "odd@example.com", BROKEN.format(order=order))
         assert desk.stands("desk#7/é %23") == ("claimed", "")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ["Please do NOT cancel my order {order}! I still want it."],
+        ["Please cancel order {order}.", "Oh wait, please don't cancel it! I changed my mind, keep it."],
+        ["Is it too late to cancel order {order}? I'm only asking, don't do anything yet."],
+        ["cancel my order {order} only if it has not been shipped before Friday"],
+    ],
+)
+async def test_a_wish_in_doubt_is_for_a_person(tmp_path: Path, office: Office, messages: list[str]) -> None:
+    order = office.order("doubt@example.com", status="processing")
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("T-1", "doubt@example.com", *(text.format(order=order) for text in messages), subject="Order")
+        assert desk.stands("T-1")[0] == "handed_off"
+        assert office.version(order) == 1
+        assert desk.charged() == 0
+
+
+async def test_a_wish_taken_back_meanwhile_is_not_carried_out(tmp_path: Path, office: Office) -> None:
+    order = office.order("back@example.com", status="processing")
+    desks: list[RetailDesk] = []
+
+    def interrupted(original: Tool) -> Tool:
+        async def function(ctx: Any, **args: Any) -> Any:
+            found = await original(ctx, **args)
+            if not desks[0].told("run.ended", "T-1"):
+                await desks[0].interjects("T-1", "Stop, do not cancel it!")
+            return found
+
+        return function
+
+    async with desk_at_work(tmp_path, office, tools=swapped("shop.find_orders", change=interrupted)) as desk:
+        desks.append(desk)
+        await desk.asks("T-1", "back@example.com", f"Please cancel my order {order}, I do not need it any more.")
+        assert desk.stands("T-1") == ("handed_off", "unclear_wish")
+        assert office.version(order) == 1
