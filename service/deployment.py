@@ -278,7 +278,7 @@ def make_state(folder: Path, deployment: Path, *, demo: bool = False) -> State:
     mark = folder / MARK
     if mark.is_file():
         return open_state(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds customers' words
     (folder / ".gitignore").write_text("*\n")
     temporary = folder / f"{MARK}.new"
     temporary.write_text(json.dumps({"deployment": str(deployment.resolve()), "demo": demo}) + "\n")

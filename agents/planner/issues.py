@@ -7,6 +7,7 @@ for different procedures, or for the same one on different records. When that is
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -73,15 +74,21 @@ def issues(selector: ProcedureSelector, messages: Sequence[str]) -> tuple[Issue,
 def matches(wanted: Input, texts: Sequence[str]) -> list[str]:
     """The distinct values of an input in the newest of ``texts`` that holds any.
 
+    Full-width letters and digits, as Chinese and Japanese keyboards write them, count as the plain ones.
+
     Raises:
         TimeoutError: the pattern takes longer than `PATTERN_SECONDS` on one of them.
     """
     for text in reversed(texts):
-        found = (match.strip() for match in wanted.pattern.findall(text[:MAX_WORDS], timeout=PATTERN_SECONDS))
+        found = (match.strip() for match in wanted.pattern.findall(_plain(text[:MAX_WORDS]), timeout=PATTERN_SECONDS))
         values = list(dict.fromkeys(value for value in found if value))
         if values:
             return values
     return []
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
 
 
 def named(procedure: Procedure, texts: Sequence[str]) -> frozenset[str]:

@@ -31,6 +31,7 @@ def names(found: tuple[Issue, ...]) -> list[str | None]:
         ("Bitte stornieren Sie meine Bestellung 10001. Und wo bleibt meine Bestellung 10002?",
          ["cancel-order", "where-is-my-order"]),
         ("请取消我的订单10001。另外我的包裹10002到哪里了？", ["cancel-order", "where-is-my-order"]),
+        ("请取消我的订单１０００１。另外我的包裹１０００２到哪里了？", ["cancel-order", "where-is-my-order"]),
         ("My order 10001 arrived damaged, I want my money back, and also please cancel my order 10002",
          ["refund-damaged-item", "cancel-order"]),
         (f"Hi! {REFUND} Second thing. {WHERE} Thanks, Ann".format(10001, 10002),

@@ -389,3 +389,17 @@ async def test_a_wish_taken_back_meanwhile_is_not_carried_out(tmp_path: Path, of
         await desk.asks("T-1", "back@example.com", f"Please cancel my order {order}, I do not need it any more.")
         assert desk.stands("T-1") == ("handed_off", "unclear_wish")
         assert office.version(order) == 1
+
+
+async def test_full_width_digits_are_digits(tmp_path: Path, office: Office) -> None:
+    order = office.order("wide@example.com", status="processing")
+    wide = order.translate({ord("0") + digit: chr(0xFF10 + digit) for digit in range(10)})
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("T-1", "wide@example.com", f"请取消我的订单{wide}，不想要了")
+        await desk.settle()
+        assert desk.outcome("T-1") == ("settled", "proof_stands", 79)
+
+
+async def test_the_state_is_for_its_owner_alone(tmp_path: Path, office: Office) -> None:
+    async with desk_at_work(tmp_path, office) as desk:
+        assert desk.run.state.folder.stat().st_mode & 0o077 == 0
