@@ -155,6 +155,8 @@ def _without_noise(groups: list[_Group]) -> list[_Group]:
 
 def _apart(one: _Group, other: _Group, *, unsure: bool) -> bool:
     """True if the two are surely about different things; ``unsure`` if the whole ticket fits no one procedure."""
+    if one.procedure is other.procedure and one.values.keys() != other.values.keys():
+        return False  # the later one may well correct the earlier
     shared = _inputs(one.procedure) & _inputs(other.procedure)
     return _differ(one.values, other.values) or (unsure and not shared)
 

@@ -55,6 +55,8 @@ def test_different_wishes_about_different_records_are_several_issues(text: str, 
         f"{WHERE} It arrived broken last time.".format(10001),
         REFUND.format("10001 or 10002"),
         "Two questions about order 10001. Or was it 10002?",
+        "Please change the delivery address of order 10001. New address: 1 A St, B\n"
+        "Sorry, typo. New address: 2 A St, B",
         "",
     ],
 )
