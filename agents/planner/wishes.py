@@ -20,7 +20,8 @@ _PAST_BEFORE = re.compile(
     r"|已经[^，。！？]{0,4}$",
     re.IGNORECASE,
 )
-_NOT_AFTER = re.compile(r"^(?:\W*\w+){0,8}?\W*\bnicht\b(?!\s+mehr)", re.IGNORECASE)
+_NOT_AFTER = re.compile(r"^\w*(?:\W+\w+){0,8}?\W+nicht\b(?!\s+mehr)", re.IGNORECASE)
+"""Every repeated part begins where the one before it cannot go on, so that no text takes long."""
 _DEPENDS = re.compile(r"\b(?:if|whether|just asking|only asking|should i|falls|wenn|ob)\b|如果|是否", re.IGNORECASE)
 _TAKEN_BACK = re.compile(
     r"\b(?:never ?mind|forget it|just kidding|disregard|ignore (?:my|this|that|the)|changed my mind|keep it|no need"
@@ -46,8 +47,8 @@ def doubt(words: Sequence[str], phrases: Sequence[str]) -> str:
     if back is not None:
         return f"the requester wrote {back.group()!r}"
     told = [(sentence, _against(sentence, phrase)) for sentence, phrase in _sentences(text, phrases)]
-    denied = next((sentence for sentence, _ in told if _denies(sentence, phrases)), "")
-    unclear = denied or ("" if any(not against for _, against in told) else told[0][0])
+    forbids = next((sentence for sentence, _ in told if _denies(sentence, phrases)), "")
+    unclear = forbids or ("" if any(not against for _, against in told) else told[0][0])
     return f"the requester wrote {' '.join(unclear.split())[:160]!r}" if unclear else ""
 
 

@@ -58,3 +58,10 @@ def test_denied_is_only_what_is_denied_everywhere() -> None:
     assert denied(["I want no refund."], REFUND)
     assert not denied(["Please cancel it.", "Do not cancel the other one."], CANCEL)
     assert not denied(["Is it too late to cancel?"], CANCEL)
+
+
+@pytest.mark.parametrize("filler", ["a", "a ", "not ", " ", "nicht", "cancel", "no\n", "。", "if "])
+def test_no_text_takes_long(filler: str) -> None:
+    text = "cancel " + filler * (40_000 // len(filler)) + "!"
+    assert isinstance(doubt([text], CANCEL), str)
+    assert isinstance(denied([text, "stornieren Sie" + text], CANCEL), bool)
