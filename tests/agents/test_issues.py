@@ -97,3 +97,9 @@ def test_issues_never_share_a_record_and_lose_no_word(pieces: list[tuple[str, in
         for number, (procedure, values) in enumerate(keys):
             for other, others in keys[number + 1 :]:
                 assert procedure is not other or not values & others
+
+
+@pytest.mark.parametrize("filler", [" ", "\n ", ", ", "a", ". ", "另外", "1", "and also "])
+def test_no_text_takes_long(filler: str) -> None:
+    text = REFUND.format(10001) + filler * (100_000 // len(filler)) + WHERE.format(10002)
+    assert issues(SELECTOR, [text])
