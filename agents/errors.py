@@ -13,6 +13,7 @@ AgentsError
 ├── EvidenceMissing      no blob, or an altered one, under that sha256
 ├── TicketNotFound       the helpdesk has no such ticket
 ├── AttachmentMissing    a ticket has no such attachment
+├── ModelFailed          a model gave no answer that can be used: code, retryable, retry_after
 └── HelpdeskUnavailable  the helpdesk did not answer, or answered with what nobody can use
 """
 
@@ -136,3 +137,21 @@ class HelpdeskUnavailable(AgentsError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class ModelFailed(AgentsError):
+    """A model gave no usable answer.
+
+    ``code`` is one of ``rate_limited``, ``overloaded``, ``unavailable``, ``timeout``, ``invalid_request``,
+    ``not_allowed`` (the key), ``refused``, ``overflow``, ``malformed`` and ``budget``. ``retryable``: the same request
+    may succeed later; ``retry_after`` seconds, where the provider said so.
+    """
+
+    def __init__(
+        self, model: str, message: str, *, code: str, retryable: bool = False, retry_after: float | None = None
+    ) -> None:
+        self.model = model
+        self.code = code
+        self.retryable = retryable
+        self.retry_after = retry_after
+        super().__init__(f"{model}: {message}")
