@@ -9,15 +9,14 @@ from pydantic import JsonValue
 from agents import tables
 from agents.clock import Clock
 from agents.evidence import EvidenceStore, put_json
-from agents.planner import Procedure, ProcedureSelector, detect_language
+from agents.planner import ProcedureSelector, detect_language
 from agents.planner.issues import Issue
-from agents.planner.wishes import doubt
 from agents.task import Run, Task, TaskState
 from agents.ticket import Helpdesk, Ticket, TicketStatus
-from evaluators import EvidenceClass
 from service.attachments import keep_attachments
 from service.database import Database
 from service.deployment import Deployment
+from service.doubts import doubtful
 from service.proving import Proving
 from service.related import Again, Duplicate, ForAPerson, Related
 from service.rollout import Rollout
@@ -168,9 +167,9 @@ class Opening:
                     if person is not None:
                         entries.append(for_a_person(task, person.code, person.reason))
                         continue
-            unclear = self._doubt(task, ticket, procedure)
-            if unclear:
-                entries.append(for_a_person(task, "unclear_wish", unclear))
+            doubt = doubtful(task, ticket, procedure, self._deployment.contract)
+            if doubt is not None:
+                entries.append(for_a_person(task, doubt.code, doubt.reason))
                 continue
             entries.append(self._start_run(task, frozen, number=1))
         return {"do": "run", "entries": entries, "ticket": frozen}
@@ -190,8 +189,8 @@ class Opening:
                 entries.append(self._start_run(changed, frozen, number=len(runs) + 1))
             elif task.state is TaskState.ANSWERED:
                 entries.append(self._start_run(task, frozen, number=len(runs) + 1))
-            elif not touched and not ticket.answered() and (unclear := self._unclear(task, ticket)):
-                entries.append(for_a_person(task, "unclear_wish", unclear))
+            elif not touched and (doubt := self._grown_doubtful(task, ticket)) is not None:
+                entries.append(for_a_person(task, doubt.code, doubt.reason))
             else:
                 run, plan = runs[-1]
                 entries.append(self._save_run(task, run.model_copy(update={"job": run.job + 1}), plan, frozen))
@@ -200,17 +199,12 @@ class Opening:
             entries += listed(first.get("entries", []))
         return {"do": "run", "entries": entries, "ticket": frozen}
 
-    def _unclear(self, task: Task, ticket: Ticket) -> str:
+    def _grown_doubtful(self, task: Task, ticket: Ticket) -> ForAPerson | None:
+        """Whether what was written since makes the wish doubtful; an answer to the agent's question can only limit."""
         procedure = self._deployment.procedure_named(task.procedure)
-        return "" if procedure is None else self._doubt(task, ticket, procedure)
-
-    def _doubt(self, task: Task, ticket: Ticket, procedure: Procedure) -> str:
-        """Why an effect may not be what the requester wants; empty where nothing says so, or nothing would change."""
-        terms = self._deployment.contract.outcomes.get(procedure.plan.outcome)
-        if terms is None or terms.evidence_class is not EvidenceClass.EFFECT_VERIFIED:
-            return ""
-        words = (*task.about, *ticket.later_words(task.heard)) if task.about else ticket.own_words()
-        return doubt(words, terms.asked)
+        if procedure is None:
+            return None
+        return doubtful(task, ticket, procedure, self._deployment.contract, limits_alone=ticket.answered())
 
     def _start_run(self, task: Task, frozen: str, *, number: int) -> JsonValue:
         procedure = self._deployment.procedure_named(task.procedure)

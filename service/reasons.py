@@ -55,6 +55,11 @@ STOPS = {
         "The requester's words name the change, and also forbid it, take it back, ask about it or make it depend.",
         "Read what they really want, and ask them if it is not clear.",
     ),
+    "limited_wish": Stop(
+        "they want only a part of it",
+        "The requester's words limit what they want: to an amount, a share or some of the things. Nothing was changed.",
+        "Read how far the wish goes, do that much by hand, and answer.",
+    ),
     "already_under_way": Stop(
         "the same in another ticket",
         "The same requester wrote about the same thing in another ticket, in other words.",
@@ -258,6 +263,7 @@ VERDICTS = {
     "not_about_the_question": "the article that is quoted is not about the question",
     "not_as_promised": "the record is not as the contract promises",
     "asked_against": "the requester's own words speak against it",
+    "asked_for_less": "the requester's own words limit it to less",
     "not_asked_for": "the requester did not ask for it",
     "not_by_this_run": "somebody else made the change",
     "not_quoted": "the reply quotes what the article does not say",

@@ -66,3 +66,20 @@ def test_words_beyond_the_bound_were_never_written() -> None:
     assert code("x" * 50_000, "refund 10482") == "not_asked_for"
     assert code(*["hm"] * 200, "refund 10482") == "not_asked_for"
     assert code("x" * 40_000, "refund 10482") == "ok"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("refund order 10482, but only 10 dollars of it",),
+        ("refund order 10482", "Bitte nur \uff11\uff10 Euro."),
+        ("Order 10482: half of the\nmoney back is fine. A refund, please",),
+    ],
+)
+def test_less_was_asked_for(words: tuple[str, ...]) -> None:
+    assert code(*words) == "asked_for_less"
+
+
+def test_a_limit_that_was_kept_to_is_no_objection() -> None:
+    """The receipt says 34.90 USD."""
+    assert code("refund order 10482, but only 34,90 USD of it") == "ok"

@@ -58,7 +58,7 @@ cases = st.builds(
 def test_an_honest_refund_is_effect_verified() -> None:
     found = examine(case(), REFUND)
     assert (found.finding, found.evidence_class, found.code) == (Finding.PASSED, EvidenceClass.EFFECT_VERIFIED, "ok")
-    assert [check.version for check in found.checks] == ["effect/1", "asked_for/3", "reply/2"]
+    assert [check.version for check in found.checks] == ["effect/1", "asked_for/4", "reply/2"]
     assert "refunded_minor was 0 before and is 3490 now" in found.checks[0].reason
 
 

@@ -371,6 +371,26 @@ async def test_a_wish_in_doubt_is_for_a_person(tmp_path: Path, office: Office, m
         assert desk.charged() == 0
 
 
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ["Die Vase aus Bestellung {order} kam zerbrochen an, bitte erstatten Sie den Betrag, aber nur 10 Euro."],
+        ["My mug arrived broken, please refund me.", "Order {order}. But only 10 dollars of it."],
+    ],
+)
+async def test_a_wish_with_a_limit_is_for_a_person(tmp_path: Path, office: Office, messages: list[str]) -> None:
+    order = office.order("limit@example.com")
+    first, *later = (text.format(order=order) for text in messages)
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("T-1", "limit@example.com", first)
+        for text in later:
+            assert desk.stands("T-1")[0] == "waiting_requester"
+            await desk.writes("T-1", text)
+        assert desk.stands("T-1") == ("handed_off", "limited_wish")
+        assert office.refunds(order) == []
+        assert desk.charged() == 0
+
+
 async def test_a_wish_taken_back_meanwhile_is_not_carried_out(tmp_path: Path, office: Office) -> None:
     order = office.order("back@example.com", status="processing")
     desks: list[RetailDesk] = []
