@@ -4,7 +4,8 @@ EvaluatorsError
 ├── SourceUnavailable    the system of record gave no usable answer: nobody knows what it holds
 ├── UnknownSource        the contract reads from a source, or a kind of record, that is not set up here
 ├── SubjectRefused       an effect's subject is not of the kind that its contract is about
-└── RecordMissing        there is no record to take a snapshot of
+├── RecordMissing        there is no record to take a snapshot of
+└── UnusableKey          a file that should hold a signing key holds none
 """
 
 from __future__ import annotations
@@ -52,3 +53,11 @@ class RecordMissing(EvaluatorsError):
         self.kind = kind
         self.key = key
         super().__init__(f"source {source} has no {kind} {key!r}; the effect cannot be proven and is not made")
+
+
+class UnusableKey(EvaluatorsError):
+    """The file ``path`` should hold a private key and does not."""
+
+    def __init__(self, path: str, message: str) -> None:
+        self.path = path
+        super().__init__(f"{path} is no private key of 32 bytes ({message}); restore it from a backup")

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import BaseModel, ConfigDict
 
 from agents.canonical import canonical_json, sha256_hex
+from evaluators.errors import UnusableKey
 
 
 class Signature(BaseModel):
@@ -40,7 +41,11 @@ class SigningKey:
 
     @classmethod
     def load_or_create(cls, path: Path, signer: str) -> SigningKey:
-        """The key in the file ``path`` (32 raw bytes, mode 0600), made there if the file does not exist."""
+        """The key in the file ``path`` (32 raw bytes, mode 0600), made there if the file does not exist.
+
+        Raises:
+            UnusableKey: the file holds something else, or cannot be read.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             fresh = Ed25519PrivateKey.generate().private_bytes_raw()
@@ -56,7 +61,10 @@ class SigningKey:
                 pass
             finally:
                 temporary.unlink()
-        return cls(Ed25519PrivateKey.from_private_bytes(path.read_bytes()), signer)
+        try:
+            return cls(Ed25519PrivateKey.from_private_bytes(path.read_bytes()), signer)
+        except (ValueError, OSError) as error:
+            raise UnusableKey(str(path), getattr(error, "strerror", None) or str(error)) from None
 
     def sign(self, value: object) -> Signature:
         """Sign the canonical JSON of ``value``."""

@@ -25,7 +25,7 @@ from agents.tools.http import HttpClient
 from agents.trace import Event
 from evaluators import Observer, OutcomeTerms, SystemOfRecord, Verifier
 from service.clock import OffsetClock
-from service.database import Database, connect_for_engine
+from service.database import Database, connect_for_engine, open_database
 from service.declared_tools import mcp_servers
 from service.deployment import Deployment, State, load_deployment
 from service.desk import Desk
@@ -33,6 +33,7 @@ from service.errors import StateInUse, TicketsElsewhere
 from service.helpdesks.connect import connect
 from service.helpdesks.embedded import EmbeddedHelpdesk
 from service.journal import SqlJournal, SqlSnapshots
+from service.keys import refuse_wrong_keys
 from service.knowledge import library_in, open_library
 from service.processes import Processes
 from service.progress import Moment, Progress, silent
@@ -90,6 +91,8 @@ async def running(
 
     Raises:
         StateInUse: another process works on this state.
+        NoState, DatabaseDamaged: its database is gone or damaged.
+        WrongKey: its keys are not those that the signed contract names.
         InvalidDocument: something in the deployment's folder is wrong.
         ProcessFailed: a process of the deployment did not start.
     """
@@ -97,8 +100,8 @@ async def running(
     with _lock(state):
         clock, switch = OffsetClock(state.folder / "clock"), Switch(state.folder)
         deployment = load_deployment(state.deployment)
-        database = Database(state.database_url(deployment.settings.database))
-        database.upgrade()
+        database = open_database(state, deployment.settings)
+        refuse_wrong_keys(deployment, state, database, clock)
         library = open_library(deployment, state, database)
         secrets = state.secrets(deployment.settings)
         evidence = FileEvidenceStore(state.evidence)

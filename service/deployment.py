@@ -263,9 +263,13 @@ class State:
         """The durable runtime's own database."""
         return os.environ.get("SETTLE_ENGINE_URL") or f"sqlite:///{self.folder / 'engine.db'}"
 
+    def key_file(self, signer: str) -> Path:
+        """Where the signing key of that name is kept."""
+        return self.folder / "keys" / f"{signer}.key"
+
     def key(self, signer: str) -> SigningKey:
-        """The signing key of that name, made on first use."""
-        return SigningKey.load_or_create(self.folder / "keys" / f"{signer}.key", signer)
+        """The signing key of that name, made on first use; `UnusableKey` if its file holds none."""
+        return SigningKey.load_or_create(self.key_file(signer), signer)
 
     def secrets(self, settings: Settings) -> Secrets:
         """The deployment's secrets."""
@@ -273,29 +277,50 @@ class State:
 
 
 def make_state(folder: Path, deployment: Path, *, demo: bool = False) -> State:
-    """Make ``folder`` the state of ``deployment``; an existing one is returned as it is."""
-    folder = folder.absolute()
+    """Make ``folder`` the state of ``deployment``; an existing one is returned as it is.
+
+    Raises:
+        NoState: as for `open_state`.
+    """
+    folder, deployment = folder.absolute(), deployment.resolve()
     mark = folder / MARK
     if mark.is_file():
         return open_state(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds customers' words
     (folder / ".gitignore").write_text("*\n")
+    inside = folder.resolve().is_relative_to(deployment)  # then both are moved together
+    place = os.path.relpath(deployment, folder.resolve()) if inside else str(deployment)
     temporary = folder / f"{MARK}.new"
-    temporary.write_text(json.dumps({"deployment": str(deployment.resolve()), "demo": demo}) + "\n")
+    temporary.write_text(json.dumps({"deployment": place, "demo": demo}) + "\n")
     temporary.replace(mark)
-    return State(folder=folder, deployment=deployment.resolve(), demo=demo)
+    return State(folder=folder, deployment=deployment, demo=demo)
 
 
-def open_state(folder: Path) -> State:
-    """The state in ``folder``; `NoState` if it is not one of Settle's."""
+def open_state(folder: Path, *, orphaned: bool = False) -> State:
+    """The state in ``folder``.
+
+    Args:
+        orphaned: take it although its deployment is not where it says.
+
+    Raises:
+        NoState: it is not one of Settle's, or its deployment is not where it says.
+    """
     folder = folder.absolute()  # the deployment's processes run in another folder, and are told this one
+    mark = folder / MARK
     try:
-        data = json.loads((folder / MARK).read_text())
-        return State(folder=folder, deployment=Path(data["deployment"]), demo=bool(data["demo"]))
+        data = json.loads(mark.read_text())
+        deployment = (folder.resolve() / data["deployment"]).resolve()
+        state = State(folder=folder, deployment=deployment, demo=bool(data["demo"]))
     except FileNotFoundError:
         raise NoState(f"{folder} holds no state; run `settle demo`, or `settle run FILE` on a deployment") from None
-    except (ValueError, KeyError, OSError) as error:
-        raise NoState(f"{folder / MARK} cannot be read: {error}") from None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise NoState(f"{mark} cannot be read: {error}") from None
+    if not orphaned and not (deployment / SETTINGS).is_file():
+        raise NoState(
+            f"{mark} says that the deployment is {deployment}, where there is no {SETTINGS}; move it back there, or "
+            f'write its folder under "deployment" in {mark}'
+        )
+    return state
 
 
 def find_deployment(named: Path | None, folder: Path) -> tuple[Path, Path]:

@@ -22,10 +22,15 @@ from agents.clock import SystemClock
 from agents.errors import AgentsError, InvalidDocument
 from agents.tools.browser import find_chromium
 from agents.tools.browser.session import QUIET
+from billing import load_contract
+from evaluators.errors import EvaluatorsError
 from service.browser_setup import THREE_WAYS
-from service.deployment import SETTINGS, STATE, State, load_deployment, open_state
+from service.clock import OffsetClock
+from service.database import Database, database_file, forgotten_work
+from service.deployment import MARK, SETTINGS, STATE, State, load_deployment, open_state
 from service.errors import ServiceError
 from service.helpdesks.connect import connect_elsewhere
+from service.keys import REMEDY, wrong_keys
 from service.packages import OWN_ENVIRONMENT, foreign_packages
 from service.settings import HttpSourceSettings, LiveHelpdeskSettings, Secrets, Settings, read_settings
 
@@ -186,18 +191,48 @@ def _state(folder: Path, deployment: Path | None, settings: Settings | None) -> 
     try:
         state = open_state(folder)
     except ServiceError as error:
-        if (folder / "state.json").exists():
-            yield Finding(name="state", ok=False, detail=str(error), advice="restore the file, or name another --state")
+        if (folder / MARK).exists():
+            advice = f"correct {folder / MARK} or restore it, or name another --state"
+            yield Finding(name="state", ok=False, detail=str(error), advice=advice)
             return
         state = State(folder=folder, deployment=deployment or Path(), demo=False)
+    if deployment is not None and (folder / MARK).exists() and state.deployment != deployment.resolve():
+        detail = f"{folder} is the state of {state.deployment}, not of {deployment.resolve()}"
+        yield Finding(name="state", ok=False, detail=detail, advice="name the right one with --state or --deployment")
+        return
+    wrong: list[str] = []
     if settings is not None:
-        url = state.database_url(settings.database)
-        yield _database("database", url, lambda: _migrated(url))
+        url, forgotten = state.database_url(settings.database), forgotten_work(state, settings)
+        if forgotten:
+            gone, _, advice = forgotten.partition(": ")
+            yield Finding(name="database", ok=False, detail=gone, advice=advice)
+        else:
+            yield _database("database", url, lambda: _migrated(url))
+            wrong = _unlike_the_contract(state, url, settings)
         if settings.runtime == "durable":
             engine = state.engine_url()
             yield _database("engine database", engine, lambda: _reached(engine))
-    yield _keys(folder)
+    yield _keys(folder, wrong)
     yield _lock(folder)
+
+
+def _unlike_the_contract(state: State, url: str, settings: Settings) -> list[str]:
+    """What `wrong_keys` says, as far as the database and the keys can be read."""
+    file = database_file(url)
+    if file is not None and not file.exists():
+        return []
+    try:
+        database = Database(url)
+    except (sa.exc.SQLAlchemyError, ImportError):
+        return []  # the finding about the database says why
+    try:
+        contract = load_contract(state.deployment / settings.contract)[1].contract
+        clock = OffsetClock(state.folder / "clock")
+        return wrong_keys(state, database, tenant=settings.tenant, contract=contract, clock=clock)
+    except (sa.exc.SQLAlchemyError, ServiceError, EvaluatorsError, InvalidDocument):
+        return []  # the findings about the deployment, the database and the keys say why
+    finally:
+        database.close()
 
 
 def _writable(folder: Path) -> Finding:
@@ -264,8 +299,8 @@ def _reached(url: str) -> Finding:
         engine.dispose()
 
 
-def _keys(folder: Path) -> Finding:
-    problems, private = [], sorted((folder / "keys").glob("*.key"))
+def _keys(folder: Path, wrong: list[str]) -> Finding:
+    problems, private = [f"{one}: {REMEDY}" for one in wrong], sorted((folder / "keys").glob("*.key"))
     for file in [*private, folder / "secrets.json"]:
         if not file.exists():
             continue
@@ -280,7 +315,7 @@ def _keys(folder: Path) -> Finding:
         if file.suffix == ".key" and size != _KEY_BYTES:
             problems.append(f"{file} has {size} bytes, a key has {_KEY_BYTES}: restore it from a backup")
     if problems:
-        advice = "; ".join(problem.partition(": ")[2] for problem in problems)
+        advice = "; ".join(dict.fromkeys(problem.partition(": ")[2] for problem in problems))
         detail = "; ".join(problem.partition(": ")[0] for problem in problems)
         return Finding(name="keys", ok=False, detail=detail, advice=advice)
     names = ", ".join(file.stem for file in private)

@@ -5,6 +5,8 @@ ServiceError
 ├── FolderInUse          a folder that was to be made new holds something
 ├── NoState              there is no state folder, or it is not one of Settle's
 ├── StateInUse           another process works on the same state
+├── DatabaseDamaged      a database's file is damaged
+├── WrongKey             a key in the state is not the one that the signed contract names
 ├── ProcessFailed        a process of the deployment did not start
 ├── BadTicketFile        a file of tickets cannot be read at all
 ├── NoLiveHelpdesk       the deployment names no helpdesk elsewhere to work on
@@ -34,6 +36,21 @@ class NoState(ServiceError):
 
 class StateInUse(ServiceError):
     """Another process works on the same state."""
+
+
+class DatabaseDamaged(ServiceError):
+    """The file of a database is damaged; ``file`` says which."""
+
+    def __init__(self, file: str, message: str) -> None:
+        self.file = file
+        super().__init__(
+            f"{file} is damaged ({message}): stop settle, and restore the whole state folder from a backup; "
+            "`settle doctor` says what else is wrong with it"
+        )
+
+
+class WrongKey(ServiceError):
+    """A key in the state is missing, or is not the one that the signed contract names."""
 
 
 class ProcessFailed(ServiceError):

@@ -15,7 +15,7 @@ from agents.evidence import FileEvidenceStore
 from billing import Contract, load_contract
 from service.cli.output import warn
 from service.clock import OffsetClock
-from service.database import Database
+from service.database import Database, open_database
 from service.deployment import MARK, SETTINGS, STATE, State, find_deployment, make_state, open_state
 from service.errors import NoState
 from service.settings import Settings, load_settings
@@ -67,16 +67,15 @@ def open_books(named: Path | None) -> Iterator[Books]:
     """The books in the state folder ``named``, else in ``./.settle``.
 
     Raises:
-        NoState: there is no state there.
+        NoState, DatabaseDamaged: there is no state there, or its database is gone or damaged.
         InvalidDocument: the deployment's settings or contract cannot be read.
     """
     state = open_state(named if named is not None else Path.cwd() / STATE)
     say_if_stopped(state)
     settings = load_settings(state.deployment / SETTINGS)
     source, contract = load_contract(state.deployment / settings.contract)
-    database = Database(state.database_url(settings.database))
+    database = open_database(state, settings)
     try:
-        database.upgrade()
         yield Books(
             state=state,
             settings=settings,

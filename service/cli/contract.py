@@ -143,15 +143,12 @@ def _refuse_changed(standing: SignedContract, books: Books) -> None:
 
 
 def _key(state: State, side: Side, file: Path | None) -> SigningKey:
-    own = state.folder / "keys" / f"{side.value}.key"
+    own = state.key_file(side.value)
     if file is None:
         return state.key(side.value)
     if not file.is_file():
         refuse(f"{file} is not a file; --key names a file with a private key of 32 bytes")
-    try:
-        key = SigningKey.load_or_create(file, side.value)
-    except (ValueError, OSError) as error:
-        refuse(f"{file} cannot be used as a key: {error}")
+    key = SigningKey.load_or_create(file, side.value)
     if side is Side.VENDOR and key.public_key != state.key(side.value).public_key:
         refuse(
             f"bundles are signed with the vendor's key in {own}; put yours there (mode 0600), then sign without --key"

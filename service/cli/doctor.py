@@ -21,7 +21,7 @@ def doctor(deployment: DeploymentOption = None, state: StateOption = None, as_js
     """Check this machine, and the deployment and state if there are any. Exit code 1 if something essential fails."""
     folder, place = _places(deployment, state)
     if place is not None and (place / MARK).is_file():
-        say_if_stopped(open_state(place))
+        say_if_stopped(open_state(place, orphaned=True))
     findings = checks(folder, place)
     if as_json:
         print_json({"ok": healthy(findings), "findings": [asdict(finding) for finding in findings]})
@@ -42,7 +42,7 @@ def doctor(deployment: DeploymentOption = None, state: StateOption = None, as_js
 
 def _places(deployment: Path | None, state: Path | None) -> tuple[Path | None, Path | None]:
     if deployment is None and state is not None and (state / MARK).is_file():
-        return open_state(state).deployment, state
+        return open_state(state, orphaned=True).deployment, state
     try:
         folder, usual = find_deployment(deployment, Path.cwd())
     except NoDeployment:

@@ -30,7 +30,7 @@ def stop(
     What a tool is doing at this moment comes to its end. Tickets that come in wait; nothing is lost. Stopping twice is
     stopping once, and the first reason stands. Exit code 0.
     """
-    place = open_state(state if state is not None else Path.cwd() / STATE)
+    place = open_state(state if state is not None else Path.cwd() / STATE, orphaned=True)
     now = OffsetClock(place.folder / "clock").now()
     try:
         standing = Switch(place.folder).stop(by=by or user(), why=" ".join(why.split())[:500], at=now)

@@ -56,7 +56,7 @@ def demo_state(folder: Path) -> tuple[State, bool]:
         NoState: ``folder`` is in use by something that is not a demo.
     """
     if (folder / MARK).is_file():
-        if not open_state(folder).demo:
+        if not open_state(folder, orphaned=True).demo:
             raise NoState(f"{folder} is the state of a real deployment; run the demo elsewhere, or with --state DIR")
         if (folder / _FINISHED).is_file():
             shutil.rmtree(folder)

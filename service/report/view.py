@@ -19,7 +19,7 @@ from billing.outcome import outcomes
 from evaluators import EvidenceClass, Finding, Verdict
 from evaluators.tables import verdict_of_claim
 from service.clock import OffsetClock
-from service.database import Database
+from service.database import Database, open_database
 from service.deployment import SETTINGS, State
 from service.helpdesks.connect import known_tickets
 from service.report.books import BooksView, TicketLink, books_view
@@ -73,9 +73,8 @@ def gather(state: State) -> ReportView:
         InvalidDocument: the deployment's settings, or its contract while none is signed, cannot be used.
     """
     settings = load_settings(state.deployment / SETTINGS)
-    database = Database(state.database_url(settings.database))
+    database = open_database(state, settings)
     try:
-        database.upgrade()
         return _gather(state, database, settings)
     finally:
         database.close()
