@@ -144,14 +144,23 @@ class ModelFailed(AgentsError):
 
     ``code`` is one of ``rate_limited``, ``overloaded``, ``unavailable``, ``timeout``, ``invalid_request``,
     ``not_allowed`` (the key), ``refused``, ``overflow``, ``malformed`` and ``budget``. ``retryable``: the same request
-    may succeed later; ``retry_after`` seconds, where the provider said so.
+    may succeed later; ``retry_after`` seconds, where the provider said so. ``may_have_cost``: the provider may have
+    worked on the answer that never came, and bills that.
     """
 
     def __init__(
-        self, model: str, message: str, *, code: str, retryable: bool = False, retry_after: float | None = None
+        self,
+        model: str,
+        message: str,
+        *,
+        code: str,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        may_have_cost: bool = False,
     ) -> None:
         self.model = model
         self.code = code
         self.retryable = retryable
         self.retry_after = retry_after
+        self.may_have_cost = may_have_cost
         super().__init__(f"{model}: {message}")
