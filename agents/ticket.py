@@ -113,8 +113,12 @@ class Ticket(_Record):
 
         Not theirs are quoted lines, automatic replies, and the subject line of a mail that they answer.
         """
-        said = [] if _ANSWERED.match(self.subject) else [self.subject]
-        return (*(text for text in said if text.strip()), *_own(self.messages))
+        subject = self.own_subject()
+        return (*([subject] if subject else []), *_own(self.messages))
+
+    def own_subject(self) -> str:
+        """The subject line; empty if there is none, or it is that of a mail that they answer."""
+        return self.subject if self.subject.strip() and not _ANSWERED.match(self.subject) else ""
 
     def later_words(self, heard: int) -> tuple[str, ...]:
         """What the requester said themselves after their first ``heard`` messages."""

@@ -23,7 +23,19 @@ from service.rollout import Rollout
 from service.satisfaction import keep_rating
 from service.stopping import Halted
 from service.tables import Treatment
-from service.triage import UNDER_WAY, Begin, Exclude, GoOn, Nothing, Reopened, Thanked, look
+from service.triage import (
+    NOTHING_ASKED,
+    UNDER_WAY,
+    Begin,
+    Close,
+    Exclude,
+    GoOn,
+    Nothing,
+    Reopened,
+    Thanked,
+    look,
+    untouched,
+)
 
 
 class Opening:
@@ -74,12 +86,15 @@ class Opening:
             case Exclude() as out:
                 self._exclude(ticket, tasks, out)
             case Begin() as begin:
-                treated = self._treated(ticket, begin) if not tasks else None
+                first = untouched(tasks)
+                treated = self._treated(ticket, begin) if first else None
                 if treated is not None:
                     return {**treated, "ticket": frozen}
-                fresh = self._new_tasks(ticket, begin, after=len(tasks))
+                fresh = self._new_tasks(ticket, begin, after=0 if first else len(tasks))
                 self._keep(fresh)
                 return await self._first_look(ticket, frozen, fresh)
+            case Close():
+                return await self._close(ticket, frozen)
             case GoOn() as go_on:
                 return await self._go_on_with(ticket, frozen, go_on)
             case Reopened() as back:
@@ -226,6 +241,21 @@ class Opening:
             tables.save_run(session, run, plan)
             tables.save_task(session, task)
         return {"task": task.model_dump(mode="json"), "run": run.model_dump(mode="json"), "plan": plan}
+
+    async def _close(self, ticket: Ticket, frozen: str) -> dict[str, JsonValue]:
+        """Nothing to do but to say so, unless the rollout leaves it to people; what is written later begins anew."""
+        if not self._rollout.takes(ticket, {""}):
+            issue = Issue(procedure=None, words=(), reason="")
+            treated = self._treated(ticket, Begin(issues=(issue,), brought_at=ticket.opened_at))
+            return {**(treated or {"do": "nothing"}), "ticket": frozen}
+        if self._stopped():
+            raise Halted
+        out = Exclude(code=NOTHING_ASKED, detail="all that the requester wrote is thanks or an automatic reply")
+        key = f"{ticket.id}:{NOTHING_ASKED}"
+        await self._helpdesk.note(ticket.id, f"Settle: nothing to do; {out.detail}.", key=f"{key}:note")
+        await self._helpdesk.set_status(ticket.id, TicketStatus.RESOLVED, key=key)
+        self._exclude(ticket, (), out)
+        return {"do": "nothing"}
 
     async def _close_duplicate(self, ticket: Ticket, tasks: Sequence[Task], other: str) -> None:
         if self._stopped():

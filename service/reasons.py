@@ -301,6 +301,7 @@ _OTHERS = {
     "input_missing": "the requester was asked for something",
     "invoiced": "put on an invoice",
     "needs_approval": "a person has to approve it",
+    "nothing_asked": "it asks for nothing: thanks, or an automatic reply",
     "ok": "everything that the contract requires passed",
     "order_not_found": "no such order of this requester",
     "proof_passed": "the evaluators' proof passed",

@@ -42,8 +42,9 @@ from billing.pricing import price
 from evaluators import Finding, MemorySnapshots, Observer, OutcomeTerms, SystemOfRecord
 from evaluators.foresight import Foreseen, foresee
 from service.deployment import Deployment
+from service.reasons import words
 from service.shown import value
-from service.triage import Begin, Exclude, look
+from service.triage import NOTHING_ASKED, Begin, Close, Exclude, look
 
 if TYPE_CHECKING:
     from agents.tools.mcp_client import McpServers
@@ -210,6 +211,8 @@ class Rehearsal:
         match look(ticket, [], {}, (), self._selector):
             case Exclude(detail=detail):
                 why = detail
+            case Close():
+                why = words(NOTHING_ASKED)
             case Begin(issues=issues):
                 try:
                     tasks = tuple(await self._tasks(scene, language, issues))

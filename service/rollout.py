@@ -48,6 +48,15 @@ class Rollout:
                 treatment, why = decide(self._settings, self._tenant, ticket.id, procedures, at=self._clock.now())
             return save_rollout(session, self._row(ticket, treatment, why))
 
+    def takes(self, ticket: Ticket, procedures: Collection[str]) -> bool:
+        """True if `treat` would be live now; nothing is decided."""
+        with self._database.transaction() as session:
+            standing = rollout_of(session, self._tenant, ticket.id)
+        if standing is not None and standing.treatment != Treatment.LATER:
+            return standing.treatment == Treatment.LIVE
+        decided, _ = decide(self._settings, self._tenant, ticket.id, procedures, at=self._clock.now())
+        return decided is Treatment.LIVE and not (standing is not None and _taken(ticket))
+
     def _row(self, ticket: Ticket, treatment: Treatment, why: str) -> RolloutRow:
         return RolloutRow(
             tenant=self._tenant,

@@ -11,8 +11,10 @@ from agents.planner import ProcedureSelector
 from agents.planner.issues import Issue, issues, named
 from agents.task import Task, TaskState
 from agents.ticket import Author, Message, Ticket
-from evaluators import Followup, classify
+from evaluators import Followup, classify, is_automatic, is_thanks
 
+NOTHING_ASKED = "nothing_asked"
+"""The reason of a task that stands for words which ask for nothing."""
 SPAM = "spam"
 """The helpdesk's tag for tickets that are nobody's work."""
 UNDER_WAY = (TaskState.OPEN, TaskState.WAITING_REQUESTER, TaskState.WAITING_APPROVAL, TaskState.ANSWERED)
@@ -42,6 +44,11 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """All that the requester ever wrote are thanks or automatic replies: nobody has to do anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GoOn:
     """Tasks are under way."""
 
@@ -65,7 +72,7 @@ class Thanked:
     written_at: datetime
 
 
-Next = Nothing | Exclude | Begin | GoOn | Reopened | Thanked
+Next = Nothing | Exclude | Begin | Close | GoOn | Reopened | Thanked
 
 
 def look(
@@ -82,12 +89,14 @@ def look(
         heard: ids of the messages that runs of its tasks have seen; the helpdesk's clock may be another than ours.
     """
     under_way = tuple(task for task in tasks if task.state in UNDER_WAY)
-    if under_way or not tasks:
+    if under_way or untouched(tasks):
         if SPAM in {tag.strip().casefold() for tag in ticket.tags}:
             return Exclude(code=SPAM, detail="the helpdesk tagged it as spam")
         if ticket.merged_into:
             return Exclude(code="merged", detail=f"it goes on in ticket {ticket.merged_into}")
-    if not tasks:
+    if untouched(tasks):
+        if asks_for_nothing(ticket, selector):
+            return Nothing() if tasks else Close()
         return Begin(issues=issues(selector, ticket.own_words()), brought_at=ticket.opened_at)
     claimed = tuple(task for task in tasks if task.state is TaskState.CLAIMED)
     returned = _returned(ticket, tasks, claimed, claims, heard, selector) if claimed else None
@@ -98,6 +107,23 @@ def look(
     if not under_way or _adds_nothing(ticket, under_way):
         return Nothing()
     return GoOn(tasks=under_way, changed=_changed(ticket, under_way, selector))
+
+
+def untouched(tasks: Sequence[Task]) -> bool:
+    """True if nobody has worked on anything of the ticket yet."""
+    return all(task.reason == NOTHING_ASKED for task in tasks)
+
+
+def asks_for_nothing(ticket: Ticket, selector: ProcedureSelector) -> bool:
+    """True if every message of the requester is thanks or an automatic reply, and the subject line is no more."""
+    found = {classify(message) for message in ticket.requester_messages()}
+    if not found or Followup.SUBSTANTIVE in found:
+        return False
+    subject = ticket.own_subject()
+    if not subject or is_thanks(subject) or is_automatic(subject, False):
+        return True
+    chosen = selector.select(subject).procedure
+    return Followup.AUTOMATIC in found and (chosen is None or chosen.triggers.otherwise)
 
 
 def _returned(

@@ -561,6 +561,45 @@ async def test_spam_is_nobodys_work(tmp_path: Path, office: Office) -> None:
         assert office.version(order) == 1
 
 
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("Thank you", "Thanks a lot for your quick help!"),
+        ("Re: Your order 11975", "Vielen Dank!"),
+        ("谢谢", "谢谢您的帮助！"),
+        ("Automatic reply: your newsletter", "I am out of the office until Monday."),
+        ("Your newsletter", "Abwesenheitsnotiz: ich bin im Urlaub."),
+    ],
+)
+async def test_a_ticket_that_asks_for_nothing_is_closed_and_can_still_be_opened(
+    subject: str, text: str, tmp_path: Path, office: Office
+) -> None:
+    order = office.order("friendly@example.com")
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("T-1", "friendly@example.com", text, subject=subject)
+        assert desk.stands("T-1") == ("excluded", "nothing_asked")
+        assert await desk.replies("T-1") == []
+        (note,) = await desk.notes("T-1")
+        assert note.startswith("Settle: nothing to do")
+        assert (await desk.ticket("T-1")).status is TicketStatus.RESOLVED
+        await desk.writes("T-1", "Thank you!")
+        assert desk.stands("T-1") == ("excluded", "nothing_asked")
+        await desk.writes("T-1", BROKEN.format(order=order))
+        assert desk.stands("T-1") == ("claimed", "")
+        assert desk.outcome("T-1") == ("verified", "proof_passed", 0)
+        assert office.refunds(order) == [3490]
+
+
+@pytest.mark.parametrize("subject", ["Complaint", "Where is order 11975?", "Mug broken, refund please"])
+async def test_thanks_under_a_subject_that_may_be_a_matter_are_looked_at(
+    subject: str, tmp_path: Path, office: Office
+) -> None:
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("T-1", "friendly@example.com", "Thank you!", subject=subject)
+        assert desk.stands("T-1")[0] != "excluded"
+        assert len(await desk.replies("T-1")) == 1
+
+
 async def test_without_a_signed_contract_nothing_has_a_price(tmp_path: Path, office: Office) -> None:
     order = office.order("unsigned@example.com")
     async with desk_at_work(tmp_path, office, signed=False) as desk:

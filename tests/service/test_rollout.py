@@ -95,6 +95,27 @@ async def test_in_shadow_one_note_is_all_that_is_written(started: Started, offic
         assert await desk.notes("T-1") == [note]
 
 
+@pytest.mark.parametrize(("mode", "expected"), [("off", "people"), ("shadow", "shadow")])
+async def test_thanks_are_not_closed_where_the_rollout_does_not_take_them(
+    started: Started, mode: str, expected: str
+) -> None:
+    async with started(mode=mode) as desk:
+        await desk.asks("T-1", "ann@example.com", "Thank you!", subject="Thanks")
+        assert treatment(desk, "T-1")[0] == expected
+        assert (await desk.ticket("T-1")).status is TicketStatus.OPEN
+        assert len(await desk.notes("T-1")) == (mode == "shadow")
+
+
+async def test_thanks_decide_nothing_for_what_is_written_later(started: Started, office: Office) -> None:
+    order = office.order("later@example.com")
+    async with started(procedures={"refund-damaged-item": "off"}) as desk:
+        await desk.asks("T-1", "later@example.com", "Thank you!", subject="Thanks")
+        assert desk.stands("T-1") == ("excluded", "nothing_asked")
+        await desk.writes("T-1", BROKEN.format(order=order))
+        assert treatment(desk, "T-1")[0] == "people"
+        assert office.version(order) == 1
+
+
 async def test_a_ticket_for_which_nothing_fits_is_commented_too(started: Started) -> None:
     async with started(mode="shadow") as desk:
         await desk.asks("T-1", "ann@example.com", "Do you have a job for a warehouse clerk?")
