@@ -21,7 +21,7 @@ from agents.errors import ToolFailed, ToolOutcomeUnknown
 from agents.journal import Journal, TargetTaken, target_of
 from agents.policy.approval import Approval, ApprovalState
 from agents.policy.decision import Call, Deny, NeedsApproval, decide
-from agents.policy.grant import Grant
+from agents.policy.grant import Grant, Source
 from agents.policy.labels import Integrity, Label
 from agents.receipt import REPLY_TOOL, Effect, Receipt, ReceiptState
 from agents.task import Run, Task
@@ -85,6 +85,7 @@ class Request:
     step: str
     tool: str
     args: Mapping[str, JsonValue]
+    sources: Mapping[str, Source]
     labels: Mapping[str, Label]
     key: str
     calls_of_step: int
@@ -247,6 +248,7 @@ class Caller:
             step=request.step,
             tool=request.tool,
             args=request.args,
+            sources=request.sources,
             at=self.clock.now(),
             calls_of_step=request.calls_of_step,
             calls_of_run=request.calls_of_run,

@@ -42,6 +42,7 @@ class _OnRecord(Caller):
             step=request.step,
             tool=request.tool,
             args=request.args,
+            sources=request.sources,
             at=self.clock.now(),
             calls_of_step=request.calls_of_step,
             calls_of_run=request.calls_of_run,

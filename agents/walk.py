@@ -17,6 +17,7 @@ from agents.expressions import Expression
 from agents.paths import Template, resolve
 from agents.planner.issues import MAX_WORDS, matches
 from agents.planner.plan import (
+    RENDERED,
     HandOff,
     Input,
     Otherwise,
@@ -24,11 +25,13 @@ from agents.planner.plan import (
     RequireStep,
     SelectStep,
     ToolStep,
+    reply_slot,
     said_by,
+    sources,
     task_values,
 )
 from agents.planner.replies import Replies
-from agents.policy.grant import Grant, Slot
+from agents.policy.grant import Grant, Slot, Source
 from agents.policy.labels import PLAN, Label, Labelled, join_all
 from agents.receipt import REPLY_TOOL, Effect, Receipt
 from agents.runtime.port import Runtime
@@ -86,8 +89,8 @@ class Walk:
     async def tell(self, text: Labelled) -> None:
         """Send the requester ``text``, made of what the tasks of the ticket drafted; raises `Stop` where it cannot."""
         step = f"final.{self._work.run.job}"
-        await self._begin((Slot(step=step, tool=REPLY_TOOL, args=frozenset({"text"}), max_calls=1),))
-        await self._call(step, REPLY_TOOL, {"text": text}, key=f"{self._work.run.id}:{step}")
+        await self._begin((reply_slot(step),))
+        await self._reply_call(step, text, key=f"{self._work.run.id}:{step}")
 
     def note_end(self, end: End) -> None:
         """Record how the run ended, and what no call has recorded yet."""
@@ -112,8 +115,9 @@ class Walk:
             run_id=work.run.id,
             requester_email=work.task.requester.email,
             slots=slots,
-            max_calls=len(slots),
+            max_calls=sum(slot.max_calls for slot in slots),
             expires_at=self._started + RUN_LIFETIME,
+            hosts=self._caller.context.http.rules.hosts,
         )
 
     async def _start(self) -> JsonValue:
@@ -149,12 +153,7 @@ class Walk:
         if asked >= MAX_ASKS:
             self._hand_off("no_answer", f"asked {MAX_ASKS} times for {wanted.name}", wanted.name)
         text = self._letter(self._render(wanted.ask, {}))
-        await self._call(
-            f"ask.{wanted.name}",
-            REPLY_TOOL,
-            {"text": _plan_text(text)},
-            key=f"{run.id}:{run.job}:ask.{wanted.name}",
-        )
+        await self._reply_call(f"ask.{wanted.name}", _plan_text(text), key=f"{run.id}:{run.job}:ask.{wanted.name}")
         self._stop(TaskState.WAITING_REQUESTER, "input_missing", f"asked for {wanted.name}", wanted.name)
 
     async def _tool(self, step: ToolStep) -> None:
@@ -166,7 +165,7 @@ class Walk:
         tool = self._caller.toolbox.get(step.tool)
         reads = tool is not None and tool.effect is Effect.READ
         key = self._key_of_read(step) if reads else f"{self._work.task.id}:{step.id}"
-        receipt = await self._call(step.id, step.tool, args, key=key, approve=approve)
+        receipt = await self._call(step.id, step.tool, args, sources(step.args), key=key, approve=approve)
         assert tool is not None, "an unknown tool is denied"
         self._values[step.id] = tool.labelled(
             receipt.result, step=step.id, args=args, requester=self._work.task.requester.email
@@ -220,14 +219,24 @@ class Walk:
         label = join_all([PLAN, *(value.weakest() for value in values.values())])
         self._reply = self._letter(body)
         if self._work.alone:
-            args = {"text": Labelled(data=self._reply, label=label)}
-            await self._call(step, REPLY_TOOL, args, key=f"{self._work.run.id}:{step}")
+            text = Labelled(data=self._reply, label=label)
+            await self._reply_call(step, text, key=f"{self._work.run.id}:{step}")
         else:
             self._draft = Draft(body=body, label=label)
             self._note(EventKind.STEP_DONE, step, {"drafted": reply})
 
+    async def _reply_call(self, step: str, text: Labelled, *, key: str) -> None:
+        await self._call(step, REPLY_TOOL, {"text": text}, RENDERED, key=key)
+
     async def _call(
-        self, step: str, tool: str, args: Mapping[str, Labelled], *, key: str, approve: bool = False
+        self,
+        step: str,
+        tool: str,
+        args: Mapping[str, Labelled],
+        sources: Mapping[str, Source],
+        *,
+        key: str,
+        approve: bool = False,
     ) -> Receipt:
         work = self._work
         request = Request(
@@ -238,6 +247,7 @@ class Walk:
             step=step,
             tool=tool,
             args={name: value.data for name, value in args.items()},
+            sources=sources,
             labels={name: value.weakest() for name, value in args.items()},
             key=key,
             calls_of_step=self._calls[step],

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from agents.expressions import Expression
 from agents.paths import Template
-from agents.policy.grant import Slot
+from agents.policy.grant import Filled, Fixed, Slot, Source
 from agents.policy.labels import PLAN, STAFF, Integrity, Label, Labelled, Path
 from agents.receipt import REPLY_TOOL
 
@@ -121,17 +121,32 @@ class Plan:
 
     def slots(self) -> tuple[Slot, ...]:
         """The calls this plan needs, and no more."""
-        slots = []
-        reply_args = frozenset({"text"})
+        slots: list[Slot] = []
         for step in self.steps:
             match step:
                 case ToolStep():
-                    slots.append(Slot(step=step.id, tool=step.tool, args=frozenset(step.args), max_calls=1))
+                    slots.append(Slot(step=step.id, tool=step.tool, args=sources(step.args)))
                 case ReplyStep():
-                    slots.append(Slot(step=step.id, tool=REPLY_TOOL, args=reply_args, max_calls=1))
+                    slots.append(reply_slot(step.id))
                 case SelectStep() | RequireStep() if isinstance(step.otherwise, Otherwise):
-                    slots.append(Slot(step=f"{step.id}.else", tool=REPLY_TOOL, args=reply_args, max_calls=1))
+                    slots.append(reply_slot(f"{step.id}.else"))
                 case _:
                     pass
-        slots += [Slot(step=f"ask.{one.name}", tool=REPLY_TOOL, args=reply_args, max_calls=1) for one in self.inputs]
+        slots += [reply_slot(f"ask.{one.name}") for one in self.inputs]
         return tuple(slots)
+
+
+RENDERED: Mapping[str, Source] = {"text": Filled("reply")}
+"""Where the text of a reply comes from: a template of the tenant's."""
+
+
+def reply_slot(step: str) -> Slot:
+    """Room for one rendered reply."""
+    return Slot(step=step, tool=REPLY_TOOL, args=RENDERED)
+
+
+def sources(args: Mapping[str, Template]) -> dict[str, Source]:
+    """Where each argument of a bound step comes from."""
+    return {
+        name: Filled(template.source) if template.paths() else Fixed(template.source) for name, template in args.items()
+    }

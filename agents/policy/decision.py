@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
 from agents.canonical import fingerprint
 from agents.policy.approval import Approval
-from agents.policy.grant import Grant
+from agents.policy.grant import Grant, Source
 from agents.policy.labels import STAFF, UNTRUSTED, Integrity, Label
 from agents.receipt import Effect
 from agents.tools.tool import Tool
@@ -23,11 +24,14 @@ class Call:
     tenant: str
     run_id: str
     step: str
+    """The step of the plan whose room the call takes."""
     tool: str
     args: Mapping[str, JsonValue]
+    sources: Mapping[str, Source]
+    """Where each argument came from."""
     at: datetime
     calls_of_step: int
-    """Calls this step has made already in this job."""
+    """Calls of this tool that the step has made already in this job."""
     calls_of_run: int
     """Calls all steps have made already in this job."""
     approval_required: bool = False
@@ -79,24 +83,38 @@ def decide(call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool | N
         return Deny("foreign_grant", "the grant is another run's")
     if call.at.tzinfo is None or grant.expires_at.tzinfo is None or call.at >= grant.expires_at:
         return Deny("grant_expired", f"the grant ended at {grant.expires_at.isoformat()}")
-    slot = grant.slot(call.step)
-    if slot is None or slot.tool != call.tool:
+    slot = grant.slot(call.step, call.tool)
+    if slot is None:
         return Deny("not_granted", f"the plan does not let step {call.step} call {call.tool}")
     if call.calls_of_step >= slot.max_calls or call.calls_of_run >= grant.max_calls:
         return Deny(
             "calls_used_up", f"step {call.step} has used its {slot.max_calls} calls, or the run its {grant.max_calls}"
         )
-    if frozenset(call.args) != slot.args:
-        return Deny("unplanned_argument", f"step {call.step} passes {', '.join(sorted(slot.args)) or 'no arguments'}")
+    approved = call.approval is not None and _covers(call, call.approval)
+    rewritten = approved and call.approval is not None and call.approval.modified_args is not None
+    misfit = slot.misfit(call.args, call.sources, values=not rewritten)
+    if misfit:
+        return Deny("unplanned_argument", f"step {call.step} may not fill {misfit} of {call.tool} like this")
+    for name in sorted(tool.addresses & call.args.keys()):
+        if _host(call.args[name]) not in grant.hosts:
+            return Deny("host_not_granted", f"{name} of {tool.name} leads to a host that this run may not address")
     hidden = _hidden(call, labels, grant, tool)
     secret = [name for name in hidden if not labels.get(name, UNTRUSTED).readers]
     if secret:
         return Deny("secret_argument", f"{', '.join(secret)} of {tool.name} holds what nobody may be told")
     if tool.effect is not Effect.READ:
-        return _decide_effect(call, labels, grant, tool, hidden)
+        return _decide_effect(call, labels, grant, tool, hidden, approved=approved)
     if hidden:
         return Deny("not_for_reader", f"{tool.name} would show {', '.join(hidden)} to people it is not for")
     return Allow()
+
+
+def _host(address: JsonValue) -> str:
+    """The host that an address names, in lower case; empty for what is no address."""
+    try:
+        return (urlsplit(address).hostname or "") if isinstance(address, str) else ""
+    except ValueError:
+        return ""
 
 
 def _hidden(call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool) -> list[str]:
@@ -106,7 +124,7 @@ def _hidden(call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool) -
 
 
 def _decide_effect(
-    call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool, hidden: Sequence[str]
+    call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool, hidden: Sequence[str], *, approved: bool
 ) -> Decision:
     untrusted = []
     for name in sorted(tool.sinks & call.args.keys()):
@@ -117,7 +135,7 @@ def _decide_effect(
             untrusted.append(name)
     if not untrusted and not hidden and not call.approval_required:
         return Allow()
-    if call.approval is not None and _covers(call, call.approval):
+    if approved:
         return Allow()
     if hidden:
         return NeedsApproval(f"{', '.join(hidden)} of {tool.name} is not meant for those who would be told")

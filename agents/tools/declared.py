@@ -59,6 +59,7 @@ class ToolDeclaration(_Section):
     owned_by: str | None = None
     readers: dict[str, Readers] = {}
     told: Audience = "staff"
+    addresses: set[str] | None = None
     key_argument: str | None = None
     """The argument that takes the call's idempotency key; procedures do not give it."""
     lookup: LookupDeclaration | None = None
@@ -115,6 +116,7 @@ def declared_tool(group: str, declaration: ToolDeclaration, remotes: Mapping[str
         owned_by=declaration.owned_by,
         readers=declaration.readers,
         told=declaration.told,
+        addresses=declaration.addresses,
         lookup=lookup,
         input_model=input_model,
         output_model=remote.output_model,
@@ -142,6 +144,7 @@ def declared_tool(group: str, declaration: ToolDeclaration, remotes: Mapping[str
         owned_by=declaration.owned_by,
         readers=output_readers(declaration.readers, effect=declaration.effect, owned_by=declaration.owned_by),
         told=declaration.told,
+        addresses=frozenset(declaration.addresses or ()),
         timeout=declaration.timeout,
         tries=declaration.tries,
         function=call,

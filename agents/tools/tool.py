@@ -107,6 +107,8 @@ class Tool:
     """Who may be told which output field; ``()`` is the whole output."""
     told: Audience
     """Who learns the arguments."""
+    addresses: frozenset[str]
+    """Arguments that are addresses: the run's grant names the hosts they may lead to."""
     timeout: float
     """Seconds one call may take."""
     tries: int
@@ -158,23 +160,26 @@ class Tool:
         """The output with its labels: declared fields as declared, the rest untrusted, records of a known owner.
 
         ``requester`` is the e-mail address of the task's requester. Records are for the eyes of their owner; whose they
-        are is known only where a trusted argument says so.
+        are is known only where a trusted argument says so. What untrusted words picked, of nobody knows whose records,
+        is untrusted: no effect may rest on it.
         """
         origins = frozenset({f"step {step}"})
         labels = {path: Label(integrity=level, origins=origins) for path, level in self.outputs.items()}
         whole = labels.pop((), Label(integrity=Integrity.UNTRUSTED, origins=origins))
         value = Labelled(data=output, label=whole, parts=labels)
         owner = self._owner(args)
+        picked = owner is None and any(arg.weakest().integrity < Integrity.DIRECTORY for arg in args.values())
         eyes = requester if self.owned_by is None else owner
         value = value.read_by({path: _eyes(readers, eyes) for path, readers in self.readers.items()})
-        return value if owner is None else value.owned(owner)
+        if owner is not None:
+            return value.owned(owner)
+        return value.weakened(Label(integrity=Integrity.UNTRUSTED)) if picked else value
 
     def _owner(self, args: Mapping[str, Labelled]) -> str | None:
-        if self.owned_by is None:
+        owner = args.get(self.owned_by) if self.owned_by is not None else None
+        if owner is None or not isinstance(owner.data, str):
             return None
-        owner = args[self.owned_by]
-        trusted = owner.label.integrity >= Integrity.DIRECTORY and isinstance(owner.data, str)
-        return str(owner.data) if trusted else None
+        return owner.data if owner.label.integrity >= Integrity.DIRECTORY else None
 
     async def _guarded(
         self, function: Callable[..., Any], context: ToolContext, args: dict[str, Any], *, optional: bool = False
@@ -216,6 +221,7 @@ def tool(
     owned_by: str | None = None,
     readers: Mapping[str, Readers] | None = None,
     told: Audience = "staff",
+    addresses: set[str] | None = None,
     lookup: Callable[..., Awaitable[Any]] | None = None,
     rehearse: Callable[..., Any] | None = None,
     name: str | None = None,
@@ -234,6 +240,7 @@ def tool(
             for a secret; ``""`` is the whole output, which is for the requester where ``owned_by`` names them or the
             tool has an effect, else for staff.
         told: who learns the arguments: ``"staff"`` for the tenant's own systems, ``"anyone"`` for a stranger's.
+        addresses: arguments that are addresses of the web; a run may address the hosts of ``[tools.http]`` alone.
         lookup: for effects: same parameters, answers the output of an earlier call under ``ctx.key`` or None.
         rehearse: for effects whose answer later steps look at: a plain function of the same parameters that makes up
             what a rehearsal answers; its context has no settings and no browser.
@@ -256,6 +263,7 @@ def tool(
             owned_by=owned_by,
             readers=readers or {},
             told=told,
+            addresses=addresses,
             lookup=lookup,
             input_model=input_model,
             output_model=output_model,
@@ -280,6 +288,7 @@ def tool(
             owned_by=owned_by,
             readers=output_readers(readers or {}, effect=effect, owned_by=owned_by),
             told=told,
+            addresses=frozenset(addresses or ()),
             timeout=timeout,
             tries=tries,
             function=function,
@@ -299,6 +308,7 @@ def check_declaration(
     owned_by: str | None,
     readers: Mapping[str, str],
     told: str,
+    addresses: Collection[str] | None,
     lookup: Callable[..., Any] | None,
     input_model: type[BaseModel],
     output_model: type[BaseModel],
@@ -321,7 +331,7 @@ def check_declaration(
                 raise InvalidTool(called, f"{declared}: {output_model.__name__} has no field {path!r}")
     if told not in _AUDIENCES:
         raise InvalidTool(called, f"told: {told!r} is none of {', '.join(_AUDIENCES)}")
-    unknown = frozenset(sinks or ()) - input_model.model_fields.keys()
+    unknown = frozenset((*(sinks or ()), *(addresses or ()))) - input_model.model_fields.keys()
     if unknown or (owned_by is not None and owned_by not in input_model.model_fields):
         raise InvalidTool(called, f"has no argument {', '.join(sorted(unknown)) or owned_by}")
 

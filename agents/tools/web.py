@@ -20,7 +20,7 @@ class Page(BaseModel):
     text: str
 
 
-@tool(effect="read", told="anyone", name="http.get")
+@tool(effect="read", told="anyone", addresses={"url"}, name="http.get")
 async def get(ctx: ToolContext, url: str) -> Page:
     """Read a page of one of the hosts that this deployment names."""
     answer = await ctx.http.request("GET", url, hosts=ctx.http.rules.hosts, limit=MAX_PAGE)

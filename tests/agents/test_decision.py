@@ -16,7 +16,7 @@ from agents import ToolContext, tool
 from agents.canonical import fingerprint
 from agents.policy.approval import Approval, ApprovalState
 from agents.policy.decision import Allow, Call, Decision, Deny, NeedsApproval, decide
-from agents.policy.grant import Grant, Slot
+from agents.policy.grant import Filled, Fixed, Grant, Hole, Slot, Source
 from agents.policy.labels import PLAN, STAFF, UNTRUSTED, Integrity, Label
 from tests.agents.builders import NOW
 from tests.agents.test_labels import LABELS
@@ -46,13 +46,20 @@ async def refund(ctx: ToolContext, order_id: str, amount: int, note: str = "") -
 
 TOOLS = {"shop.find": find, "shop.refund": refund}
 ARGS: dict[str, JsonValue] = {"order_id": "1", "amount": 5}
+SOURCES: dict[str, Source] = {
+    "email": Filled("${task.requester.email}"),
+    "order_id": Filled("${order.id}"),
+    "amount": Filled("${order.total}"),
+    "note": Filled("${order.note}"),
+    "text": Filled("reply"),
+}
 GRANT = Grant(
     tenant="acme",
     run_id="run-1",
     requester_email="ada@example.com",
     slots=(
-        Slot(step="orders", tool="shop.find", args=frozenset({"email"}), max_calls=1),
-        Slot(step="refund", tool="shop.refund", args=frozenset(ARGS), max_calls=1),
+        Slot(step="orders", tool="shop.find", args={"email": SOURCES["email"]}),
+        Slot(step="refund", tool="shop.refund", args={name: SOURCES[name] for name in ARGS}),
     ),
     max_calls=2,
     expires_at=NOW + timedelta(hours=1),
@@ -63,6 +70,7 @@ CALL = Call(
     step="refund",
     tool="shop.refund",
     args=ARGS,
+    sources=SOURCES,
     at=NOW,
     calls_of_step=0,
     calls_of_run=0,
@@ -189,6 +197,8 @@ CALLS = st.builds(
     step=st.sampled_from(["refund", "orders", "x"]),
     tool=st.sampled_from([*TOOLS, "x"]),
     args=ARGUMENTS,
+    sources=st.just(SOURCES)
+    | st.dictionaries(st.sampled_from(sorted(SOURCES)), st.sampled_from(list(SOURCES.values()))),
     at=TIMES,
     calls_of_step=st.integers(0, 1),
     calls_of_run=st.integers(0, 2),
@@ -215,9 +225,9 @@ def test_invariants_of_every_decision(call: Call, labels: dict[str, Label], gran
     if not isinstance(decision, Allow):
         return
     # 1: nothing executes without a grant
-    slot = grant.slot(call.step)
+    slot = grant.slot(call.step, call.tool)
     assert slot is not None
-    assert (slot.tool, slot.args) == (call.tool, frozenset(call.args))
+    assert slot.args == {name: call.sources[name] for name in call.args}
     assert made is TOOLS[call.tool]
     assert (call.tenant, call.run_id) == (grant.tenant, grant.run_id)
     assert call.at < grant.expires_at
@@ -232,6 +242,70 @@ def test_invariants_of_every_decision(call: Call, labels: dict[str, Label], gran
         assert call.approval.state is ApprovalState.APPROVED
         assert call.approval.args == call.args
         assert call.approval.expires_at > call.at
+
+
+@pytest.mark.parametrize(
+    "planned, source, value, code",
+    [
+        (Fixed("damaged"), Fixed("damaged"), "damaged", "Allow"),
+        (Fixed("damaged"), Fixed("damaged"), "late", "unplanned_argument"),
+        (Fixed("damaged"), Fixed("late"), "late", "unplanned_argument"),
+        (Fixed("damaged"), Hole(), "damaged", "unplanned_argument"),
+        (Filled("${order.note}"), Filled("${order.note}"), "anything", "Allow"),
+        (Filled("${order.note}"), Filled("${task.words}"), "anything", "unplanned_argument"),
+        (Filled("${order.note}"), Hole(), "anything", "unplanned_argument"),
+        (Hole(), Hole(), "anything", "Allow"),
+        (Hole(one_of=("a", 1)), Hole(one_of=("a", 1)), "a", "Allow"),
+        (Hole(one_of=("a", 1)), Hole(one_of=("a", 1)), True, "unplanned_argument"),
+        (Hole(one_of=("a", 1)), Hole(), "b", "unplanned_argument"),
+    ],
+)
+def test_an_argument_comes_from_where_the_plan_says(planned: Source, source: Source, value: Any, code: str) -> None:
+    slot = Slot(step="refund", tool="shop.refund", args={**GRANT.slots[1].args, "note": planned})
+    call = replace(CALL, args=ARGS | {"note": value}, sources=SOURCES | {"note": source})
+    decision = decide(call, TRUSTED, replace(GRANT, slots=(slot,)), refund)
+    assert (decision.code if isinstance(decision, Deny) else type(decision).__name__) == code
+
+
+def test_a_model_may_leave_out_what_it_may_fill_in_and_nothing_else() -> None:
+    slots = (Slot(step="refund", tool="shop.refund", args={**GRANT.slots[1].args, "note": Hole()}),)
+    assert decide(CALL, TRUSTED, replace(GRANT, slots=slots), refund) == Allow()
+    slots = (Slot(step="refund", tool="shop.refund", args={**GRANT.slots[1].args, "note": Fixed("x")}),)
+    assert code(decide(CALL, TRUSTED, replace(GRANT, slots=slots), refund)) == "unplanned_argument"
+
+
+def test_a_person_may_put_another_value_where_the_procedure_wrote_one() -> None:
+    slot = Slot(step="refund", tool="shop.refund", args={**GRANT.slots[1].args, "note": Fixed("damaged")})
+    args = ARGS | {"note": "goodwill"}
+    asked = ARGS | {"note": "damaged"}
+    call = replace(CALL, args=args, sources=SOURCES | {"note": Fixed("damaged")})
+    grant = replace(GRANT, slots=(slot,))
+    assert decide(replace(call, approval=approval(asked, modified_args=args)), TRUSTED, grant, refund) == Allow()
+    assert code(decide(replace(call, approval=approval(args)), TRUSTED, grant, refund)) == "unplanned_argument"
+
+
+@pytest.mark.parametrize(
+    "address, code",
+    [
+        ("https://docs.example.com/a", "Allow"), ("https://DOCS.example.com:8443/a", "Allow"),
+        ("https://evil.example/a", "host_not_granted"), ("https://docs.example.com@evil.example/", "host_not_granted"),
+        ("https://docs.example.com.evil.example/", "host_not_granted"), ("//[", "host_not_granted"),
+        ("docs.example.com", "host_not_granted"), (7, "host_not_granted"), (None, "host_not_granted"),
+    ],
+)  # fmt: skip
+def test_an_address_leads_to_a_host_of_the_grant(address: Any, code: str) -> None:
+    @tool(effect="read", told="anyone", addresses={"text"}, name="web.ask")
+    async def read(ctx: ToolContext, text: str) -> Done:
+        return Done()
+
+    grant = replace(
+        GRANT,
+        slots=(Slot(step="s", tool="web.ask", args={"text": SOURCES["text"]}),),
+        hosts=frozenset({"docs.example.com"}),
+    )
+    call = replace(CALL, step="s", tool="web.ask", args={"text": address})
+    decision = decide(call, {"text": PLAN}, grant, read)
+    assert (decision.code if isinstance(decision, Deny) else type(decision).__name__) == code
 
 
 def test_a_grant_has_a_fingerprint_of_all_it_allows() -> None:
@@ -277,7 +351,7 @@ READERS = {
 def test_nobody_is_told_what_is_not_for_them(teller: str, readers: str, code: str) -> None:
     chosen, name = {"staff": (refund, "note"), "requester": (talk, "text"), "anyone": (ask, "text")}[teller]
     args = {**ARGS, "note": "x"} if teller == "staff" else {"text": "x"}
-    grant = replace(GRANT, slots=(Slot(step="s", tool=chosen.name, args=frozenset(args), max_calls=1),))
+    grant = replace(GRANT, slots=(Slot(step="s", tool=chosen.name, args={one: SOURCES[one] for one in args}),))
     call = replace(CALL, step="s", tool=chosen.name, args=args)
     labels = TRUSTED | {name: Label(integrity=Integrity.SYSTEM, readers=READERS[readers])}
     decision = decide(call, labels, grant, chosen)
@@ -294,6 +368,6 @@ def test_nobody_is_told_what_is_not_for_them(teller: str, readers: str, code: st
 
 
 def test_a_value_without_a_label_is_for_staff() -> None:
-    grant = replace(GRANT, slots=(Slot(step="s", tool="talk", args=frozenset({"text"}), max_calls=1),))
+    grant = replace(GRANT, slots=(Slot(step="s", tool="talk", args={"text": SOURCES["text"]}),))
     call = replace(CALL, step="s", tool="talk", args={"text": "x"})
     assert isinstance(decide(call, {}, grant, talk), NeedsApproval)

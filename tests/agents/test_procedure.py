@@ -14,6 +14,7 @@ from agents.planner import Procedure, load_procedures
 from agents.planner.plan import RequireStep, SelectStep, ToolStep
 from agents.planner.procedure import compile_procedure
 from agents.planner.samples import sample
+from agents.policy.grant import Filled
 from agents.tools import reply
 from tests.agents.builders import REFUND, REPLIES, Shop
 
@@ -35,14 +36,15 @@ def test_a_sound_one_compiles_to_a_plan_that_grants_what_it_needs_and_no_more() 
     assert (made.name, made.version, made.plan.procedure) == ("refund", 3, "refund@3")
     assert made.outcomes == {"refund_issued", "refused_correctly"}
     assert [type(step) for step in made.plan.steps][:4] == [ToolStep, SelectStep, RequireStep, ToolStep]
-    assert {(slot.step, slot.tool, slot.args, slot.max_calls) for slot in made.plan.slots()} == {
-        ("orders", "shop.find", frozenset({"email"}), 1),
-        ("refund", "shop.refund", frozenset({"order_id", "amount"}), 1),
-        ("reply", reply.name, frozenset({"text"}), 1),
-        ("order.else", reply.name, frozenset({"text"}), 1),
-        ("fresh.else", reply.name, frozenset({"text"}), 1),
-        ("ask.order_id", reply.name, frozenset({"text"}), 1),
-    }
+    rendered = {"text": Filled("reply")}
+    assert [(slot.step, slot.tool, slot.args, slot.max_calls) for slot in made.plan.slots()] == [
+        ("orders", "shop.find", {"email": Filled("${task.requester.email}")}, 1),
+        ("order.else", reply.name, rendered, 1),
+        ("fresh.else", reply.name, rendered, 1),
+        ("refund", "shop.refund", {"order_id": Filled("${order.id}"), "amount": Filled("${order.total}")}, 1),
+        ("reply", reply.name, rendered, 1),
+        ("ask.order_id", reply.name, rendered, 1),
+    ]
 
 
 def test_the_fingerprint_changes_with_the_text_and_not_with_its_layout() -> None:

@@ -357,7 +357,7 @@ def test_an_output_belongs_to_whom_a_trusted_argument_names(integrity: Integrity
     email = Labelled(data="ada@example.com", label=Label(integrity=integrity))
     output = find.labelled({"text": "a", "raw": ""}, step="s", args={"email": email}, requester="ada@example.com")
     label = Label(
-        integrity=Integrity.SYSTEM,
+        integrity=Integrity.SYSTEM if owner else Integrity.UNTRUSTED,
         origins=frozenset({"step s"}),
         owner=owner,
         readers=frozenset({owner, STAFF} if owner else {STAFF}),
