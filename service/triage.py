@@ -97,6 +97,9 @@ def look(
     if untouched(tasks):
         if asks_for_nothing(ticket, selector):
             return Nothing() if tasks else Close()
+        wrote = _substantive(ticket.requester_messages())
+        if tasks and wrote:  # the words before were closed as thanks, and say nothing about the issue
+            return Begin(issues=_brought(selector, [each.text for each in wrote]), brought_at=wrote[0].at)
         return Begin(issues=issues(selector, ticket.own_words()), brought_at=ticket.opened_at)
     claimed = tuple(task for task in tasks if task.state is TaskState.CLAIMED)
     returned = _returned(ticket, tasks, claimed, claims, heard, selector) if claimed else None
@@ -136,7 +139,7 @@ def _returned(
 ) -> Next | None:
     """What the requester's messages that nobody has heard yet call for."""
     wrote = [each for each in ticket.requester_messages() if each.id not in heard]
-    substantive = [each for each in wrote if classify(each) is Followup.SUBSTANTIVE]
+    substantive = _substantive(wrote)
     if not substantive:
         return Thanked(written_at=wrote[-1].at) if wrote else None
     words = [each.text for each in substantive]
@@ -149,11 +152,19 @@ def _returned(
     states = {task.state for task in tasks}
     if states & {*UNDER_WAY, TaskState.HANDED_OFF}:
         return None  # it answers what is under way, or is for the person who has the ticket
-    brought = issues(selector, words)
-    if all(one.procedure is not None and named(one.procedure, one.words or words) for one in brought):
-        own = tuple(replace(one, words=one.words or tuple(words)) for one in brought)
-        return Begin(issues=own, brought_at=written_at)
+    brought = _brought(selector, words)
+    if all(one.procedure is not None and named(one.procedure, one.words) for one in brought):
+        return Begin(issues=brought, brought_at=written_at)
     return Reopened(tasks=claimed, written_at=written_at)
+
+
+def _substantive(messages: Sequence[Message]) -> list[Message]:
+    return [each for each in messages if classify(each) is Followup.SUBSTANTIVE]
+
+
+def _brought(selector: ProcedureSelector, words: Sequence[str]) -> tuple[Issue, ...]:
+    """The issues in ``words``, which are but a part of what the ticket holds."""
+    return tuple(replace(one, words=one.words or tuple(words)) for one in issues(selector, words))
 
 
 def _changed(ticket: Ticket, under_way: tuple[Task, ...], selector: ProcedureSelector) -> Issue | None:
