@@ -22,9 +22,16 @@ from service.settings import Settings, load_settings
 from service.stopping import Switch
 
 StateOption = Annotated[Path | None, typer.Option("--state", help="The state folder; ./.settle if not named.")]
+WorkStateOption = Annotated[
+    Path | None, typer.Option("--state", help="The state folder; .settle in the deployment's folder if not named.")
+]
+"""Of commands that take a `DeploymentOption` too."""
 DeploymentOption = Annotated[
     Path | None,
-    typer.Option("--deployment", help="The deployment folder; if not named, this folder, or what ./.settle is about."),
+    typer.Option(
+        "--deployment",
+        help="The deployment folder; if not named, that of --state, else this folder, else that of ./.settle.",
+    ),
 ]
 
 

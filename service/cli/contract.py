@@ -15,7 +15,7 @@ from billing.contract import duration_text
 from billing.errors import ContractNotInForce
 from evaluators import SigningKey
 from evaluators.signing import Signature, key_fingerprint
-from service.cli.books import Books, DeploymentOption, StateOption, open_books, state_option, state_to_work_on
+from service.cli.books import Books, DeploymentOption, WorkStateOption, open_books, state_option, state_to_work_on
 from service.cli.commands import refuse
 from service.cli.output import AsJson, print_json, print_table, say
 from service.deployment import State
@@ -38,7 +38,7 @@ def contract() -> None:
 
 
 @app.command()
-def show(deployment: DeploymentOption = None, state: StateOption = None, as_json: AsJson = False) -> None:
+def show(deployment: DeploymentOption = None, state: WorkStateOption = None, as_json: AsJson = False) -> None:
     """Show the deployment's contract, and who has signed it."""
     place = state_to_work_on(deployment, state)
     with open_books(place.folder) as books:
@@ -72,7 +72,7 @@ def sign(
         Path | None, typer.Option("--key", help="A file with the private key (32 bytes); the state's own if not named.")
     ] = None,
     deployment: DeploymentOption = None,
-    state: StateOption = None,
+    state: WorkStateOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Sign the deployment's contract. With both signatures it is kept, and prices every ticket opened from then on."""

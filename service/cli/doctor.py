@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from service.cli.books import DeploymentOption, StateOption, say_if_stopped
+from service.cli.books import DeploymentOption, WorkStateOption, say_if_stopped
 from service.cli.output import AsJson, print_json, print_table, say
 from service.deployment import MARK, find_deployment, open_state
 from service.doctor import checks, healthy
@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-def doctor(deployment: DeploymentOption = None, state: StateOption = None, as_json: AsJson = False) -> None:
+def doctor(deployment: DeploymentOption = None, state: WorkStateOption = None, as_json: AsJson = False) -> None:
     """Check this machine, and the deployment and state if there are any. Exit code 1 if something essential fails."""
     folder, place = _places(deployment, state)
     if place is not None and (place / MARK).is_file():

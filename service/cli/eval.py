@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 from xml.etree import ElementTree
@@ -14,6 +16,7 @@ import typer
 from service.cli.commands import REFUSED, refuse
 from service.cli.output import AsJson, print_json, print_table, say, shown, warn
 from service.cli.problems import print_problems
+from service.deployment import MARK, STATE, make_state, open_state
 from service.simulation.comparison import Change, Gate, Limits, Played, Turn, changes, gates
 from service.simulation.remarks import span
 
@@ -35,10 +38,20 @@ def evaluate(
     min_precision: Share = None,
     max_false_actions: Count = None,
     max_regressions: Count = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The state folder whose record both versions read; if not named, the candidate's .settle, else the "
+            "baseline's, else a new one.",
+        ),
+    ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the result as JUnit XML.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rehearse SET with two versions of a deployment, say what changed, and fail below the given rates.
+
+    Both versions read the same record: that of one state folder, which is named in what is printed.
 
     Exit code 0: every rate is kept; 1: one is not, or a row of SET could not be used; 2: SET or a deployment cannot be
     used.
@@ -51,8 +64,9 @@ def evaluate(
     )
     if baseline is None and max_regressions is not None:
         raise typer.BadParameter("there is nothing to regress from without --baseline", param_hint="--max-regressions")
-    before = _played(file, baseline) if baseline is not None else None
-    after = _played(file, candidate)
+    with _record(state, candidate, baseline) as record:
+        before = _played(file, baseline, record) if baseline is not None else None
+        after = _played(file, candidate, record)
     changed = list(changes(before.tickets, after.tickets, after.summary.currency)) if before is not None else []
     kept = gates(limits, after.summary, sum(one.turn is Turn.WORSE for one in changed))
     kept += [
@@ -72,12 +86,28 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _played(file: Path, deployment: Path) -> Played:
+@contextmanager
+def _record(named: Path | None, candidate: Path, baseline: Path | None) -> Iterator[Path]:
+    """The state folder that both versions are rehearsed with; a new one is gone afterwards.
+
+    Raises:
+        NoState: the folder that was named is none.
+    """
+    usual = [folder / STATE for folder in (candidate, baseline) if folder is not None]
+    standing = named or next((folder for folder in usual if (folder / MARK).is_file()), None)
+    if standing is not None:
+        yield open_state(standing, orphaned=True).folder
+        return
+    with tempfile.TemporaryDirectory(prefix="settle-eval-") as temporary:
+        yield make_state(Path(temporary) / "state", candidate).folder
+
+
+def _played(file: Path, deployment: Path, record: Path) -> Played:
     """The set rehearsed in a process of its own, so that no module of one version is used by the other."""
-    warn(f"Rehearsing {file} with {deployment}")
+    warn(f"Rehearsing {file} with {deployment} on the record of {record}")
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
         command = [sys.executable, "-m", "service.cli", "simulate", str(file), "--deployment", str(deployment)]
-        code = subprocess.run([*command, "--json"], stdout=out, check=False).returncode
+        code = subprocess.run([*command, "--state", str(record), "--json"], stdout=out, check=False).returncode
         if code == REFUSED:
             raise typer.Exit(REFUSED)
         out.seek(0)

@@ -18,7 +18,7 @@ from agents.ticket import Ticket
 from agents.tools.browser import find_chromium
 from billing.contract_store import kept_contracts
 from service.assembly import Running, running
-from service.cli.books import DeploymentOption, StateOption, state_option, state_to_work_on
+from service.cli.books import DeploymentOption, WorkStateOption, state_option, state_to_work_on
 from service.cli.output import AsJson, print_json, say, warn
 from service.cli.problems import print_problems
 from service.cli.progress import tell
@@ -40,7 +40,7 @@ NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Let tools go with
 def run(
     file: Annotated[Path, typer.Argument(help="Tickets: .txt .md .eml .json .jsonl .ndjson .csv .mbox")],
     deployment: DeploymentOption = None,
-    state: StateOption = None,
+    state: WorkStateOption = None,
     no_browser: NoBrowser = False,
     requester: Annotated[
         str, typer.Option("--from", metavar="EMAIL", help="Who wrote the ticket in a plain text file.")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from service.assembly import running
-from service.cli.books import DeploymentOption, StateOption, state_to_work_on
+from service.cli.books import DeploymentOption, WorkStateOption, state_to_work_on
 from service.cli.commands import refuse
 from service.cli.output import say, warn
 from service.cli.progress import tell
@@ -26,7 +26,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def serve(
     deployment: DeploymentOption = None,
-    state: StateOption = None,
+    state: WorkStateOption = None,
     no_browser: NoBrowser = False,
     since: Annotated[
         datetime | None,

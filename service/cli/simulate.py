@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from agents.tools.browser import find_chromium
 from service.assembly import rehearsing
-from service.cli.books import DeploymentOption, StateOption, say_if_stopped
+from service.cli.books import DeploymentOption, WorkStateOption, say_if_stopped
 from service.cli.commands import refuse
 from service.cli.output import AsJson, money, print_table, say
 from service.cli.problems import print_problems
@@ -40,7 +40,7 @@ SHOWN = 60
 def simulate_command(
     file: Annotated[Path, typer.Argument(help="Tickets: .txt .md .eml .json .jsonl .ndjson .csv .mbox")],
     deployment: DeploymentOption = None,
-    state: StateOption = None,
+    state: WorkStateOption = None,
     requester: Annotated[
         str, typer.Option("--from", metavar="EMAIL", help="Who wrote the ticket in a plain text file.")
     ] = "",
@@ -74,18 +74,25 @@ def simulate_command(
 
 @contextmanager
 def _place(deployment: Path | None, state: Path | None) -> Iterator[State]:
-    """The deployment's state, for the secrets in it; where there is none yet, one that is gone afterwards."""
-    if deployment is None and state is not None and (state / MARK).is_file():
-        folder, usual = open_state(state).deployment, state
-    else:
-        folder, usual = find_deployment(deployment, Path.cwd())
-    standing = state or usual
-    if (standing / MARK).is_file() and open_state(standing).deployment == folder.resolve():
-        say_if_stopped(open_state(standing))
-        yield open_state(standing)
+    """The state whose record and secrets are read; where there is none yet, one that is gone afterwards.
+
+    A state that is named is read with whatever deployment is named: two versions are compared on one record.
+    """
+    if state is not None and (state / MARK).is_file():
+        standing = open_state(state, orphaned=deployment is not None)
+        yield _said(standing if deployment is None else replace(standing, deployment=deployment.resolve()))
+        return
+    folder, usual = find_deployment(deployment, Path.cwd())
+    if state is None and (usual / MARK).is_file():
+        yield _said(replace(open_state(usual, orphaned=True), deployment=folder.resolve()))
         return
     with tempfile.TemporaryDirectory(prefix="settle-simulate-") as temporary:
         yield make_state(Path(temporary) / "state", folder)
+
+
+def _said(state: State) -> State:
+    say_if_stopped(state)
+    return state
 
 
 async def _rehearse(state: State, file: Path, requester: str, results: Results) -> tuple[Summary, list[RowProblem]]:

@@ -10,7 +10,7 @@ import typer
 from agents.documents import nearest
 from agents.tools.mcp import accept as keep
 from agents.tools.mcp import accepted_tools, differences
-from service.cli.books import DeploymentOption, StateOption, state_to_work_on
+from service.cli.books import DeploymentOption, WorkStateOption, state_to_work_on
 from service.cli.commands import refuse
 from service.cli.output import say
 from service.declared_tools import server_of
@@ -31,7 +31,7 @@ def accept(
     server: Annotated[str, typer.Argument(help="The MCP server: NAME in [tools.mcp.NAME] of settle.toml.")],
     yes: Annotated[bool, typer.Option("--yes", help="Accept without asking.")] = False,
     deployment: DeploymentOption = None,
-    state: StateOption = None,
+    state: WorkStateOption = None,
 ) -> None:
     """Show what an MCP server says about its tools, and accept it for the deployment."""
     place = state_to_work_on(deployment, state)

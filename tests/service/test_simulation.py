@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from math import comb
@@ -23,6 +25,7 @@ from service.simulation.comparison import Limits, Turn, changes, gates
 from service.simulation.history import Judged, judge
 from service.simulation.rates import rate
 from service.simulation.running import Result
+from service.starter import make_deployment
 from tests.examples.expected import EXPECTED
 from tests.service.builders import RETAIL, deployment_in, example_tickets, settle
 from tests.service.help_desk import help_centre_in
@@ -190,6 +193,25 @@ def test_the_same_version_twice_changes_nothing(tmp_path: Path) -> None:
     assert settle(*given, cwd=tmp_path).returncode == 2
     done = settle("eval", file, "--candidate", RETAIL, "--max-regressions", "0", cwd=tmp_path)
     assert (done.returncode, "without --baseline" in done.stderr) == (2, True)
+
+
+def test_two_versions_are_compared_on_one_record_whatever_lies_in_their_folders(tmp_path: Path) -> None:
+    before, after = (make_deployment(tmp_path / name, "desk").deployment for name in ("before", "after"))
+    with closing(sqlite3.connect(after / ".settle" / "records.db")) as records, records:
+        records.execute("CREATE TABLE booking (id TEXT PRIMARY KEY, email, day, time, status, cancel_reference)")
+        gone = ("40001", "ada@example.com", "2020-01-01", "09:30", "cancelled", "x")
+        records.execute("INSERT INTO booking VALUES (?, ?, ?, ?, ?, ?)", gone)
+    row = {"id": "A", "email": "ada@example.com", "text": "Please cancel my booking 40001."}
+    file = written(tmp_path / "set.jsonl", [row])
+    ends = []
+    for state, named in ((after / ".settle", []), (before / ".settle", ["--state", before / ".settle"])):
+        done = settle("eval", file, "--baseline", before, "--candidate", after, "--json", *named, cwd=tmp_path)
+        found = json.loads(done.stdout)
+        assert (done.returncode, found["changes"]) == (0, [])
+        assert done.stderr.count(f"on the record of {state}") == 2
+        assert found["baseline"]["ends"] == found["candidate"]["ends"]
+        ends.append(found["candidate"]["ends"])
+    assert ends[0] != ends[1]
 
 
 _numbers = count(1)
