@@ -33,6 +33,8 @@ from agents.trace import Event, EventKind, Listener, event_number
 APPROVAL_LIFETIME = timedelta(hours=24)
 EFFECT_TRIES = 2
 """An effect is tried again only when a lookup proves that the first try did nothing."""
+MAX_REASON = 500
+"""Characters of why a call failed that are kept: tools repeat what other systems say."""
 READ_PAUSE = 0.2
 """Seconds before a failed read is tried again, doubled each time."""
 
@@ -312,6 +314,7 @@ class Caller:
         return self._of_standing(request, standing)
 
     def _fail(self, request: Request, receipt: Receipt, code: str, reason: str) -> Answer:
+        reason = reason[:MAX_REASON]
         failed = receipt.with_(state=ReceiptState.FAILED, error=reason, finished_at=self.clock.now())
         event = self._event(request, EventKind.STEP_FAILED, {"tool": receipt.tool, "code": code})
         standing = self.journal.finish(failed, events=[*request.events, event])
@@ -363,4 +366,4 @@ def _same_call(receipt: Receipt, request: Request) -> bool:
 
 
 def _failed(code: str, reason: str) -> Answer:
-    return Answer(end=CallEnd.FAILED, code=code, reason=reason[:500])
+    return Answer(end=CallEnd.FAILED, code=code, reason=reason[:MAX_REASON])

@@ -124,10 +124,13 @@ def _text(value: Any) -> str:
 
 
 def _said(body: bytes, secrets: Any) -> str:
-    """What the other side says about a failure, as a quotation of bounded length without our credentials."""
+    """What the other side says about a failure, marked as its words, bounded, and without our credentials.
+
+    Nobody vouches for them: messages of errors are for staff, and become no part of what a requester is told.
+    """
     text = " ".join(body[: 4 * MAX_SAID].decode("utf-8", "replace").split())
     for secret in secrets:
         for part in (secret, secret.rpartition(" ")[2]):
             text = text.replace(part, "***") if part else text
     shown = "".join(letter for letter in text if letter.isprintable())[:MAX_SAID]
-    return f": {shown!r}" if shown else ""
+    return f", and says in its own words: {shown!r}" if shown else ""

@@ -16,6 +16,7 @@ from typing import Any
 from agents import tables
 from agents.documents import Source
 from agents.policy.approval import Approval, ApprovalState
+from agents.receipt import Receipt
 from agents.task import Run, Task
 from agents.ticket import Author, Requester, Ticket
 from agents.tools import Toolbox
@@ -128,6 +129,11 @@ class RetailDesk:
         """All tasks of a ticket, in order."""
         with self.run.database.transaction() as session:
             return tables.tasks_of_ticket(session, "acme", ticket)
+
+    def receipts(self, ticket: str) -> list[Receipt]:
+        """What was called for the ticket's newest task."""
+        with self.run.database.transaction() as session:
+            return list(tables.receipts_of_task(session, "acme", self.task(ticket).id))
 
     def stands(self, ticket: str) -> tuple[str, str]:
         """(state, coded reason) of the ticket's task."""

@@ -204,7 +204,7 @@ def test_two_versions_are_compared_on_one_record_whatever_lies_in_their_folders(
     row = {"id": "A", "email": "ada@example.com", "text": "Please cancel my booking 40001."}
     file = written(tmp_path / "set.jsonl", [row])
     ends = []
-    for state, named in ((after / ".settle", []), (before / ".settle", ["--state", before / ".settle"])):
+    for state, named in ((after / ".settle", ()), (before / ".settle", ("--state", before / ".settle"))):
         done = settle("eval", file, "--baseline", before, "--candidate", after, "--json", *named, cwd=tmp_path)
         found = json.loads(done.stdout)
         assert (done.returncode, found["changes"]) == (0, [])

@@ -132,7 +132,7 @@ async def test_a_failure_after_the_effect_is_looked_up(tmp_path: Path, api: Refu
 async def test_a_refusal_is_a_failure_and_shows_no_credential(tmp_path: Path, api: RefundApi) -> None:
     tool = tools(tmp_path, {"createRefund": REFUND})["shop.refund"]
     api.refuse_with = 422
-    with pytest.raises(ToolFailed, match="no: ") as failed:
+    with pytest.raises(ToolFailed, match="status 422, and says in its own words: 'no: ") as failed:
         await tool.call(told(api), {"order": "1", "amount": "5"})
     assert TOKEN not in str(failed.value)
     assert failed.value.code == "status_422"
