@@ -135,8 +135,7 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
     procedures, more = read_procedures(folder / "procedures", toolbox, replies, kinds)
     problems += more
     problems += _missing(folder, replies)
-    if settings is not None:
-        problems += _unknown_rollout(source, settings, procedures)
+    problems += _unknown_rollout(folder, source, procedures)
     if contract_source is not None and contract is not None and settings is not None:
         problems += _unknown_sources(contract_source, contract, settings)
         problems += unsigned_lines(folder, procedures, replies, contract)
@@ -212,12 +211,14 @@ def _missing(folder: Path, replies: Replies) -> Iterator[Problem]:
         yield Problem(file=missing, line=None, field="", message=message)
 
 
-def _unknown_rollout(source: Source, settings: Settings, procedures: Sequence[Procedure]) -> list[Problem]:
-    """Modes for procedures that there are not."""
-    names = [procedure.name for procedure in procedures]
+def _unknown_rollout(folder: Path, source: Source, procedures: Sequence[Procedure]) -> list[Problem]:
+    """Modes for procedures that there are not, also in settings that are not sound; an unsound procedure is one."""
+    rollout = source.data.get("rollout")
+    modes = rollout.get("procedures") if isinstance(rollout, dict) else None
+    names = {procedure.name for procedure in procedures} | {path.stem for path in folder.glob("procedures/*.yaml")}
     return [
-        source.problem(("rollout", "procedures"), f"there is no procedure {name!r}; {nearest(name, names)}")
-        for name in settings.rollout.procedures
+        source.problem(("rollout", "procedures", name), f"there is no procedure {name!r}; {nearest(name, names)}")
+        for name in (modes if isinstance(modes, dict) else ())
         if name not in names
     ]
 

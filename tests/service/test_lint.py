@@ -326,6 +326,20 @@ def test_mistakes_in_every_kind_of_file_are_listed_together(desk: Path) -> None:
     ]
 
 
+def test_mistakes_in_the_rollout_are_listed_together(desk: Path) -> None:
+    rollout = '[rollout]\nmode = "lve"\n[rollout.procedures]\ncancel-bokings = "off"\nwhat = "on"\n'
+    holding(SETTINGS, (desk / SETTINGS).read_bytes() + rollout.encode())(desk)
+    instead(CANCEL, "bookings.cancel,", "bookings.cancle,")(desk)
+    assert sorted(field for file, _, field, _ in found(desk) if file == SETTINGS) == [
+        "rollout.mode",
+        "rollout.procedures.cancel-bokings",
+        "rollout.procedures.what",
+        "rollout.procedures.what",
+    ]
+    holding(SETTINGS, (desk / SETTINGS).read_bytes().replace(b"cancel-bokings", b"cancel-booking"))(desk)
+    assert "rollout.procedures.cancel-booking" not in {field for _, _, field, _ in found(desk)}
+
+
 def test_articles_are_looked_at_with_the_rest(desk: Path) -> None:
     (desk / "knowledge").mkdir()
     holding("knowledge/hours.md", b"---\ntitel: Hours\n---\nWe are open.\n")(desk)
