@@ -28,11 +28,12 @@ from service.browser_setup import THREE_WAYS
 from service.clock import OffsetClock
 from service.database import Database, database_file, forgotten_work
 from service.deployment import MARK, SETTINGS, STATE, State, load_deployment, open_state
-from service.errors import ServiceError
+from service.errors import ServiceError, SettingMissing
 from service.helpdesks.connect import connect_elsewhere
+from service.helpdesks.webhooks import Doorbell, webhook_app
 from service.keys import REMEDY, wrong_keys
 from service.packages import OWN_ENVIRONMENT, foreign_packages
-from service.settings import HttpSourceSettings, LiveHelpdeskSettings, Secrets, Settings, read_settings
+from service.settings import HttpSourceSettings, LiveHelpdeskSettings, Secrets, Settings, fill_in, read_settings
 
 BROWSER_SECONDS = 40
 """How long a browser may take to start and show an empty page."""
@@ -164,6 +165,9 @@ def _helpdesk(settings: Settings, live: LiveHelpdeskSettings, deployment: Path, 
         detail = "it is a process of the deployment, which runs only while Settle does"
         return Finding(name="helpdesk", ok=True, detail=detail)
     try:
+        if live.webhook_secret:
+            secret = fill_in(live.webhook_secret, secrets=secrets, urls={}, setting="[helpdesk] webhook_secret")
+            _try_webhook_secret(secret)
         helpdesk = connect_elsewhere(live, settings.tenant, folder=deployment, secrets=secrets, urls={})
         asyncio.run(asyncio.wait_for(helpdesk.changed(SystemClock().now()), HELPDESK_SECONDS))
     except TimeoutError:
@@ -171,7 +175,18 @@ def _helpdesk(settings: Settings, live: LiveHelpdeskSettings, deployment: Path, 
         return Finding(name="helpdesk", ok=False, detail=detail, advice=advice)
     except (AgentsError, ServiceError) as error:
         return Finding(name="helpdesk", ok=False, detail=str(error), advice=advice)
+    except Exception as error:  # a connector of the deployment's own may raise anything
+        detail = f"its connector raised {type(error).__name__}: {error}"[:300]
+        advice = "correct the connector, or what [helpdesk.settings] tells it: every setting is text"
+        return Finding(name="helpdesk", ok=False, detail=detail, advice=advice)
     return Finding(name="helpdesk", ok=True, detail=f"{settings.helpdesk.kind} lists its tickets")
+
+
+def _try_webhook_secret(secret: str) -> None:
+    try:
+        webhook_app(secret, Doorbell())
+    except ValueError as error:
+        raise SettingMissing("[helpdesk] webhook_secret", str(error)) from None
 
 
 def _texts(settings: Settings) -> Iterator[str]:

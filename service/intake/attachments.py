@@ -52,7 +52,7 @@ def checked(files: Iterable[tuple[str, bytes]]) -> tuple[tuple[NewAttachment, ..
             notes.append(f"its attachment {name!r} was left out: {reason}")
             continue
         if sent_as and name != sent_as:
-            notes.append(f"its attachment {one_line(sent_as)[:MAX_NAME_CHARS]!r} is kept as {name!r}, a {media_type}")
+            notes.append(f"its attachment {one_line(sent_as)[:MAX_NAME_CHARS]!r} is kept as {name!r} ({media_type})")
         kept.append(NewAttachment(name=name, media_type=media_type, data=data))
     return tuple(kept), tuple(notes)
 

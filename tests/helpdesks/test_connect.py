@@ -109,6 +109,22 @@ def test_a_connector_of_the_deployments_own(tmp_path: Path, code: str, said: str
     assert (finding.ok, said in finding.detail) == (not said, True)
 
 
+def test_a_connector_that_raises_and_a_webhook_secret_that_is_none_are_findings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = 'kind = "custom"\nconnector = "acorn.py:Desk"\nwebhook_secret = "${secret.HOOK}"\nsettings = { url = "5" }'
+    deployment = deployment_with(tmp_path, text)
+    (deployment / "acorn.py").write_text(CONNECTOR.replace("return [str(self.told)]", "return [self.told[1] + 1]"))
+    monkeypatch.setenv("HOOK", "much-too-short")
+    finding = diagnosed(deployment)
+    assert (finding.ok, "webhook_secret" in finding.detail, "24" in finding.detail) == (False, True, True)
+    assert "much-too-short" not in finding.detail + finding.advice
+    monkeypatch.setenv("HOOK", "long-enough-for-an-address-of-webhooks")
+    finding = diagnosed(deployment)
+    assert (finding.ok, "raised TypeError" in finding.detail) == (False, True)
+    assert "every setting is text" in finding.advice
+
+
 def test_a_file_of_tickets_is_refused_where_tickets_come_from_a_helpdesk(tmp_path: Path, django: DjangoDesk) -> None:
     deployment = deployment_with(tmp_path, section(django))
     file = tmp_path / "tickets.jsonl"
