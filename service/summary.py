@@ -17,6 +17,8 @@ from evaluators.tables import verdict_of_claim
 from service.database import Database
 from service.tables import RolloutRow, rollout_of
 
+UNSIGNED = "contract_not_signed"
+"""The terms that it was verified under were not signed by both sides when the ticket was opened."""
 _CHARGED = (OutcomeState.SETTLED, OutcomeState.INVOICED)
 _WITHOUT_CLAIM = {TaskState.HANDED_OFF: "escalated", TaskState.EXCLUDED: "void", TaskState.ANSWERED: "void"}
 """How a task that ended without a claim appears among the outcomes."""
@@ -35,7 +37,7 @@ class OutcomeLine(BaseModel):
     state: str
     """claimed, verified, settled, invoiced, reversed, rejected, escalated or void"""
     reason: str
-    """Coded reason of the state."""
+    """Coded reason of the state; `UNSIGNED` for a claim that has its verdict and no price."""
     evidence_class: str | None
     amount_minor: int
     """What is charged now, in minor units; 0 for everything that is not settled or was reversed."""
@@ -115,7 +117,7 @@ def _line(outcome: Outcome, verdict: Verdict | None, currency: str) -> OutcomeLi
         outcome_type=outcome.outcome_type,
         subject=outcome.subject,
         state=outcome.state.value,
-        reason=outcome.code,
+        reason=UNSIGNED if verdict and outcome.state is OutcomeState.CLAIMED else outcome.code,
         evidence_class=verdict.evidence_class.value if verdict and verdict.evidence_class else None,
         amount_minor=price.minor if price and outcome.state in _CHARGED else 0,
         price_minor=price.minor if price else None,

@@ -8,6 +8,7 @@ from agents import tables
 from agents.policy.approval import ApprovalState
 from service.cli.books import StateOption, open_books, state_option
 from service.cli.output import AsJson, print_json, print_table, say, short
+from service.shown import value
 
 app = typer.Typer(add_completion=False)
 
@@ -30,7 +31,7 @@ def approvals(state: StateOption = None, as_json: AsJson = False) -> None:
                 one.id,
                 one.ticket_id,
                 one.tool,
-                short(one.args, 400),
+                short(value(one.args, 400).text, 400),
                 f"{one.reason}{f'; passed on to {one.passed_on_to}' if one.passed_on_to else ''}",
                 f"{one.expires_at:%Y-%m-%d %H:%M}{' (over)' if one.expires_at <= now else ''}",
             )

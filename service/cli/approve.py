@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -13,6 +15,7 @@ from pydantic import JsonValue
 from agents import tables
 from agents.policy.approval import Approval, ApprovalState
 from agents.tools.browser import find_chromium
+from billing.money import exact
 from service.assembly import running
 from service.cli.books import StateOption, open_books
 from service.cli.commands import refuse
@@ -25,6 +28,7 @@ from service.progress import silent
 from service.summary import TicketLine, ticket_lines
 
 app = typer.Typer(add_completion=False)
+_AMOUNT = re.compile(r"(\d{1,12}(?:\.\d{1,4})?) ?([A-Z]{3})", re.ASCII)
 
 
 @app.command()
@@ -33,7 +37,9 @@ def approve(
     reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
     modify: Annotated[
         list[str] | None,
-        typer.Option("--modify", metavar="NAME=VALUE", help="Say yes to another value of an argument, text or JSON."),
+        typer.Option(
+            "--modify", metavar="NAME=VALUE", help="Say yes to another value of an argument: text, 9.00 USD, JSON."
+        ),
     ] = None,
     escalate: Annotated[
         str, typer.Option("--escalate", metavar="WHOM", help="Leave the answer to somebody else.")
@@ -86,14 +92,25 @@ def _modified(approval: Approval, changes: list[str]) -> dict[str, JsonValue] | 
     """The arguments with the changes ``NAME=VALUE``; None without one."""
     args = dict(approval.args)
     for change in changes:
-        name, is_there, value = change.partition("=")
+        name, is_there, text = change.partition("=")
         if not is_there or name not in args:
             refuse(f"--modify {change}: write NAME=VALUE with one of {', '.join(sorted(args))}")
-        try:
-            args[name] = json.loads(value)
-        except ValueError:
-            args[name] = value
+        args[name] = _value(args[name], name, text)
     return args if changes else None
+
+
+def _value(standing: JsonValue, name: str, text: str) -> JsonValue:
+    """What is written, as an amount of money where one stands, else as JSON, else as text."""
+    try:
+        value: JsonValue = json.loads(text)
+    except ValueError:
+        value = text
+    if not isinstance(standing, dict) or standing.keys() != {"minor", "currency"} or isinstance(value, dict):
+        return value
+    found = _AMOUNT.fullmatch(text)
+    if found is None:
+        refuse(f"--modify {name}={text}: write an amount and its currency, such as {name}='9.00 USD'")
+    return exact(Decimal(found[1]), found[2]).model_dump()
 
 
 async def _answer(state: State, approval: Approval, answer: _Answer, *, browser: bool, quiet: bool) -> TicketLine:

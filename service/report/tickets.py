@@ -315,7 +315,9 @@ def _why(outcome: OutcomeLine) -> str:
         case "verified":
             return "its settlement window is open"
         case "claimed":
-            return "claimed, not priced"
+            return (
+                "claimed, not priced: no signed contract was in force" if outcome.reason else "claimed, being verified"
+            )
         case _ if outcome.outcome_type is None:
             return f"nothing claimed: {reason}"
         case _:

@@ -259,8 +259,13 @@ def first(deployment: Path) -> Any:
 @pytest.fixture(scope="module")
 def approved(first: Any, deployment: Path) -> str:
     """The table after the approval that one ticket waited for."""
-    (approval,) = data("approvals", "--state", deployment / ".settle")
+    state = deployment / ".settle"
+    (approval,) = data("approvals", "--state", state)
     assert approval["ticket_id"] == "T-1008"
+    assert '"amount": "338.00 USD"' in command("approvals", "--state", state).stdout
+    for wrong, said in (("9 dollars", "amount='9.00 USD'"), ("0.999 USD", "finer than the minor unit")):
+        refused = command("approve", approval["id"], "--modify", f"amount={wrong}", "--state", state)
+        assert (refused.exit_code, said in refused.stderr) == (2, True), refused.stderr
     done = settle("approve", approval["id"], "--by", "Ada", "--note", "seen", "--no-browser", cwd=deployment)
     assert done.returncode == 0, done.stderr
     assert "done: back_office.refund" in done.stderr
@@ -415,4 +420,5 @@ def test_an_unsigned_contract_is_hinted_at(tmp_path: Path) -> None:
     assert "No Chromium was found" in done.stderr
     assert "settle contract sign --as vendor --state" in done.stdout
     assert str(deployment / ".settle") in done.stdout
+    assert "claimed: contract_not_signed" in done.stdout
     assert not (deployment / "retail").exists()
