@@ -84,12 +84,12 @@ class AnthropicModel(WireModel):
             async for event in stream:
                 match event.type:
                     case "message_start":
-                        message = event.message.to_dict()
+                        message = event.message.to_dict(warnings=False)
                         message["content"] = []
                     case "content_block_start":
                         if event.index != len(message["content"]):
                             raise ValueError("a block is missing")
-                        message["content"].append(event.content_block.to_dict())
+                        message["content"].append(event.content_block.to_dict(warnings=False))
                     case "content_block_delta":
                         block, delta = message["content"][event.index], event.delta
                         match delta.type:
@@ -104,7 +104,7 @@ class AnthropicModel(WireModel):
                                 block["signature"] = block.get("signature", "") + delta.signature
                     case "message_delta":
                         message["stop_reason"] = event.delta.stop_reason
-                        said = event.usage.to_dict()
+                        said = event.usage.to_dict(warnings=False)
                         message["usage"] |= {key: value for key, value in said.items() if value is not None}
                     case "message_stop":
                         for index, fragments in inputs.items():

@@ -24,6 +24,7 @@ _OVERFLOW = re.compile(
 )
 _REFUSED = ("content_filter", "content_policy_violation", "data_inspection_failed", "sensitive", "safety")
 _NO_CREDIT = ("insufficient_quota", "insufficient_balance", "billing", "credit balance", "exceeded_current_quota")
+_NO_CREDENTIALS = {"AnthropicError", "OpenAIError", "GoogleAuthError", "BotoCoreError", "RuntimeError"}
 _TYPES = {
     "authentication_error": 401,
     "permission_error": 403,
@@ -64,9 +65,12 @@ def _failure(model: str, error: Exception) -> ModelFailed | None:
         return broken_off(model)
     if type(error).__name__ in ("APIError", "APIResponseValidationError"):
         return of_status(model, 200, getattr(error, "body", None), {})
-    if isinstance(error, ValueError | TypeError | LookupError | AttributeError):
+    if isinstance(error, ValueError | TypeError | LookupError | AttributeError | RecursionError):
         message = "its answer is not in the form that it should have"
         return ModelFailed(model, message, code="malformed", retryable=True, may_have_cost=True)
+    if _NO_CREDENTIALS & {each.__name__ for each in type(error).__mro__}:
+        message = f"the SDK found no credentials that it can use ({type(error).__name__})"
+        return ModelFailed(model, message, code="not_allowed")
     return None
 
 

@@ -170,7 +170,14 @@ class WireModel(ABC):
         if self.sdk not in sys.modules:
             await asyncio.to_thread(importlib.import_module, self.sdk)
         if loop not in self._clients:
-            self._clients[loop] = self._connect()
+            try:
+                self._clients[loop] = self._connect()
+            except Exception as error:
+                kind = type(error).__name__
+            else:
+                return self._clients[loop]
+            message = f"its client cannot be made ({kind}); check the variables in docs/models.md"
+            raise ModelFailed(self.name, message, code="not_allowed")
         return self._clients[loop]
 
     def _failed(self, error: Exception) -> ModelFailed:
@@ -197,6 +204,8 @@ class WireModel(ABC):
         self, request: ModelRequest, received: Received, seconds: float, first: float | None
     ) -> ModelResponse:
         answer = self.read(received.data)
+        if sum(len(part.text) for part in answer.parts if isinstance(part, Text)) > MAX_TEXT:
+            raise ValueError("too long")
         return ModelResponse(
             turn=Turn(role="assistant", parts=_checked(request, answer)),
             finish=answer.finish,

@@ -14,34 +14,24 @@ from pydantic import TypeAdapter
 
 from agents.errors import ModelFailed
 from agents.models.anthropic import AnthropicModel
-from agents.models.arguments import MAX_BYTES
 from agents.models.messages import (
     Abilities,
     Finish,
     Image,
     ModelRequest,
-    ModelResponse,
     OutputSchema,
     Text,
-    TextDelta,
     Thinking,
     ToolCall,
     ToolResult,
-    ToolSpec,
     Usage,
     assistant,
     user,
 )
+from tests.agents.models.asking import ASK, BROKEN_ARGUMENTS, BROKEN_BODIES, BROKEN_NAMES, FIND, KEY, failure, streamed
 from tests.fakes import provider_anthropic as wire
 from tests.fakes.provider import DROPPED, SILENT, ProviderServer, Reply, json_reply
 
-KEY = "sk-ant-very-secret-0123456789"
-FIND = ToolSpec(
-    name="shop__find_orders",
-    description="Orders of a customer.",
-    parameters={"type": "object", "properties": {"email": {"type": "string"}}},
-)
-ASK = ModelRequest(system="be brief", messages=(user("hello"),), tools=(FIND,), max_output_tokens=100)
 EVERYTHING = Abilities(images=True, output_schema=True, effort=True)
 
 
@@ -56,20 +46,6 @@ def model(server: ProviderServer, abilities: Abilities = EVERYTHING, seconds: fl
         return anthropic.AsyncAnthropic(api_key=KEY, base_url=server.url, max_retries=0)
 
     return AnthropicModel("anthropic:claude-x", connect=connect, abilities=abilities, key=KEY, seconds=seconds)
-
-
-async def streamed(asked: AnthropicModel, request: ModelRequest = ASK) -> tuple[str, ModelResponse]:
-    events = [event async for event in asked.stream(request)]
-    assert isinstance(events[-1], ModelResponse)
-    return "".join(event.text for event in events if isinstance(event, TextDelta)), events[-1]
-
-
-async def failure(asked: AnthropicModel, *, stream: bool = False) -> ModelFailed:
-    with pytest.raises(ModelFailed) as caught:
-        await (streamed(asked) if stream else asked.respond(ASK))
-    assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None
-    return caught.value
 
 
 async def test_the_request_in_full(server: ProviderServer) -> None:
@@ -193,20 +169,7 @@ async def test_only_a_whole_answer_calls_tools(server: ProviderServer, stop: Any
         assert call.arguments == {}
 
 
-BROKEN_ARGUMENTS = [
-    ('{"email": "a", "email": "b"}', "key twice"),
-    ('{"email": {"a": 1, "a": 2}}', "key twice"),
-    ('{"email": NaN}', "not finite"),
-    ('{"email": 1e999}', "not finite"),
-    ('{"email": "\\ud800"}', "half a character"),
-    ('["a"]', "no object"),
-    ('{"email": ' + "[" * 70 + "]" * 70 + "}", "too deep"),
-    (json.dumps({"email": "x" * MAX_BYTES}), "longer than"),
-    (json.dumps({"email": "x" * 10_000_000}), "longer than"),
-]
-
-
-@pytest.mark.parametrize("arguments, wrong", BROKEN_ARGUMENTS, ids=[wrong for _, wrong in BROKEN_ARGUMENTS])
+@pytest.mark.parametrize("arguments, wrong", BROKEN_ARGUMENTS, ids=BROKEN_NAMES)
 async def test_arguments_that_are_not_clear_are_no_arguments(
     server: ProviderServer, arguments: str, wrong: str
 ) -> None:
@@ -300,11 +263,7 @@ async def test_how_long_to_wait(server: ProviderServer, headers: dict[str, str],
     assert (await failure(model(server))).retry_after == seconds
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"{", b"[]", b"{}", b'{"content": [1]}', b'{"content": null}', b"<html>", b"\xff", b"[" * 100_000],
-    ids=lambda body: str(body[:20]),
-)
+@pytest.mark.parametrize("body", [*BROKEN_BODIES, b'{"content": [1]}'], ids=lambda body: str(body[:20]))
 async def test_an_answer_in_another_form_is_malformed(server: ProviderServer, body: bytes) -> None:
     server.replies[0] = json_reply(body)
     failed = await failure(model(server))
