@@ -13,6 +13,17 @@ from evaluators.case import Case, Subject
 
 Values = Mapping[str, Any]
 
+FIELDS = frozenset(
+    {
+        ("task", "id"),
+        ("task", "requester", "email"),
+        ("task", "requester", "domain"),
+        *(("claim", name) for name in ("id", "outcome_type", "subject", "procedure", "language", "made_at")),
+        *(("subject", name) for name in ("kind", "key")),
+        *(("receipt", name) for name in ("key", "tool", "args", "result")),
+    }
+)
+"""What a proof may read beside records; what is within a receipt's ``args`` and ``result`` depends on the tool."""
 _PATH = re.compile(r"\b(before|after|task|claim|receipt|subject)((?:\.[A-Za-z_]\w*)+)")
 _ABSENT = object()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import re
 import stat
 import sys
 import tempfile
@@ -33,7 +32,7 @@ from service.helpdesks.connect import connect_elsewhere
 from service.helpdesks.webhooks import Doorbell, webhook_app
 from service.keys import REMEDY, wrong_keys
 from service.packages import OWN_ENVIRONMENT, foreign_packages
-from service.settings import HttpSourceSettings, LiveHelpdeskSettings, Secrets, Settings, fill_in, read_settings
+from service.settings import LiveHelpdeskSettings, Secrets, Settings, fill_in, read_settings, secrets_named
 
 BROWSER_SECONDS = 40
 """How long a browser may take to start and show an empty page."""
@@ -41,7 +40,6 @@ HELPDESK_SECONDS = 15
 """How long a helpdesk may take to list what changed."""
 OLDEST_PYTHON = (3, 11)
 _KEY_BYTES = 32
-_SECRET = re.compile(r"\$\{secret\.([A-Za-z0-9_]+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +144,7 @@ def _configuration(folder: Path) -> tuple[Finding, Settings | None]:
 
 
 def _secrets(settings: Settings) -> Finding:
-    wanted = sorted(set(_SECRET.findall("\n".join(_texts(settings)))) | set(settings.secrets.generate))
+    wanted = sorted({name for _, name in secrets_named(settings)} | set(settings.secrets.generate))
     missing = [name for name in wanted if not os.environ.get(name) and name not in settings.secrets.generate]
     if missing:
         advice = f"set the environment variables {', '.join(missing)}"
@@ -187,15 +185,6 @@ def _try_webhook_secret(secret: str) -> None:
         webhook_app(secret, Doorbell())
     except ValueError as error:
         raise SettingMissing("[helpdesk] webhook_secret", str(error)) from None
-
-
-def _texts(settings: Settings) -> Iterator[str]:
-    yield from settings.tools.settings.values()
-    for source in settings.sources.values():
-        if isinstance(source, HttpSourceSettings):
-            yield source.url
-            yield source.token
-    yield settings.helpdesk.model_dump_json()
 
 
 def _state(folder: Path, deployment: Path | None, settings: Settings | None) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from agents.planner import Procedure, ProcedureSelector, detect_language
 from agents.planner.replies import FALLBACK, FRAME, Replies
 from service.deployment import Deployment, read_deployment
 from service.handing_off import PART_HANDED_OFF
+from service.unknown_names import unknown_names
 
 FEW_LINES = 6
 """A procedure with fewer ``like`` lines is chosen by luck."""
@@ -68,6 +69,7 @@ def lint(folder: Path) -> Findings:
     if deployment is not None:
         sources = {str(source.data["procedure"]): source for source in procedures}
         warnings += _contract_warnings(deployment)
+        warnings += unknown_names(deployment)
         for procedure in deployment.procedures:
             source = sources[procedure.name]
             warnings += _loose_patterns(source, procedure)

@@ -362,6 +362,12 @@ def _filled(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield ("helpdesk", name), value
 
 
+def secrets_named(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every ``${secret.NAME}`` in the settings, with the field that it stands in."""
+    for field, text in _filled(settings):
+        yield from ((field, name) for kind, name in _PLACE.findall(text) if kind == "secret")
+
+
 class Secrets:
     """The secrets of one deployment."""
 

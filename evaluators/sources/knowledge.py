@@ -15,6 +15,13 @@ from evaluators.sources.source import acceptable_key
 
 ARTICLE = "article"
 """The one kind of record."""
+FIELDS = frozenset(
+    {
+        *("id", "title", "version", "sha256", "language", "audience", "public", "readers"),
+        *("valid_from", "valid_until", "valid", "statements"),
+    }
+)
+"""What such a record holds."""
 
 
 class KnowledgeSource:

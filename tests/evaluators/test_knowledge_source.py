@@ -9,6 +9,7 @@ import pytest
 
 from agents.clock import ManualClock
 from evaluators import KnowledgeSource, SourceUnavailable, UnknownSource
+from evaluators.sources.knowledge import FIELDS
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 TEXT = """---
@@ -43,6 +44,7 @@ def source(tmp_path: Path, clock: ManualClock) -> KnowledgeSource:
 async def test_a_record_says_what_may_be_quoted_to_whom_and_until_when(source: KnowledgeSource) -> None:
     record = await source.read("article", "discount")
     assert record is not None
+    assert set(record) == FIELDS
     assert len(str(record.pop("sha256"))) == 64
     assert record == {
         "id": "discount",

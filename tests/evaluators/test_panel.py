@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agents.receipt import REPLY_TOOL, Effect, ReceiptState
 from evaluators import Case, EvidenceClass, Finding, OutcomeTerms, examine
+from evaluators.proof import FIELDS, visible
 from tests.evaluators.judging import (
     ANNA,
     ASKED,
@@ -163,6 +164,15 @@ def test_time_passing_is_no_change() -> None:
 def test_a_contract_that_reads_another_kind_than_it_is_about() -> None:
     proof = REFUND.proof.model_copy(update={"read": "acme_back_office.customer"})
     assert examine(case(), REFUND.model_copy(update={"proof": proof})).code == "wrong_subject"
+
+
+def test_what_a_proof_may_read_beside_records_is_listed() -> None:
+    values = visible(case())
+    paths: set[tuple[str, ...]] = set()
+    for name in ("task", "claim", "subject", "receipt"):
+        for field, value in values[name].items():
+            paths |= {(name, field, part) for part in value} if field == "requester" else {(name, field)}
+    assert paths == FIELDS
 
 
 def test_the_reply_and_the_requester_words_are_not_visible_to_a_proof() -> None:

@@ -15,6 +15,7 @@ from service.cli import app
 from service.lint import lint
 from service.starter import make_deployment
 from tests.service.builders import RETAIL
+from tests.service.help_desk import help_centre_in
 
 CANCEL, WHEN = "procedures/cancel-booking.yaml", "procedures/when-is-my-booking.yaml"
 CONTRACT, SETTINGS, TOOLS = "contracts/desk.yaml", "settle.toml", "tools/bookings.py"
@@ -301,6 +302,15 @@ def test_a_deployment_in_which_nothing_is_wrong(desk: Path) -> None:
     assert examples.own > examples.none + examples.other
 
 
+def test_a_field_that_no_article_has_is_doubted(tmp_path: Path) -> None:
+    desk = help_centre_in(tmp_path)
+    assert not [one for one in lint(desk).warnings if ".proof." in one.field]
+    instead("contracts/acme-help.yaml", "holds: after.valid", "holds: after.vald")(desk)
+    (warning,) = (one for one in lint(desk).warnings if ".proof." in one.field)
+    assert warning.field.endswith(".proof.holds")
+    assert "did you mean 'valid'?" in warning.message
+
+
 def test_the_retail_example_can_run() -> None:
     assert lint(RETAIL).problems == ()
 
@@ -354,6 +364,48 @@ def test_folders_that_are_missing_are_named(desk: Path) -> None:
 
 
 WARNINGS: list[tuple[Change, str, bool, str, str]] = [
+    (
+        instead(CONTRACT, "by: after.cancel_reference == receipt.key", "by: after.cancel_reference == receipt.kye"),
+        CONTRACT,
+        True,
+        "outcomes.booking_cancelled.proof.by",
+        "did you mean 'receipt.key'?",
+    ),
+    (
+        instead(CONTRACT, "after.cancel_reference == receipt.key", "after.cancel_reference == receipt.args.bookng_id"),
+        CONTRACT,
+        True,
+        "outcomes.booking_cancelled.proof.by",
+        "did you mean 'booking_id'?",
+    ),
+    (
+        instead(CONTRACT, "after.cancel_reference == receipt.key", "after.cancel_reference == receipt.result.refrence"),
+        CONTRACT,
+        True,
+        "outcomes.booking_cancelled.proof.by",
+        "did you mean 'reference'?",
+    ),
+    (
+        instead(CONTRACT, "before.status == 'booked' && after.status", "before.status == 'booked' && after.sttus"),
+        CONTRACT,
+        True,
+        "outcomes.booking_cancelled.proof.became",
+        "did you mean 'status'?",
+    ),
+    (
+        instead(TOOLS, 'ctx.setting("records_url")', 'ctx.setting("record_url")'),
+        TOOLS,
+        True,
+        "",
+        "did you mean 'records_url'?",
+    ),
+    (
+        instead(SETTINGS, 'token = "${secret.RECORDS_AUDIT_TOKEN}"', 'token = "${secret.RECORDS_AUDT_TOKEN}"'),
+        SETTINGS,
+        True,
+        "sources.records.token",
+        "did you mean 'RECORDS_AUDIT_TOKEN'?",
+    ),
     (holding("replies/bye.en.md", b"Bye"), "replies/bye.en.md", False, "", "no procedure sends it"),
     (without("replies/booking-time.de.md"), "replies/booking-time.de.md", False, "", "sent in English"),
     (
