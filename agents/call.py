@@ -85,6 +85,8 @@ class Request:
     ticket_version: int
     """The version of the ticket that the run has seen."""
     step: str
+    slot: str
+    """The step of the plan whose room the call takes: ``step`` itself, or the open step that it is part of."""
     tool: str
     args: Mapping[str, JsonValue]
     sources: Mapping[str, Source]
@@ -247,7 +249,7 @@ class Caller:
         return Call(
             tenant=request.task.tenant,
             run_id=request.run.id,
-            step=request.step,
+            step=request.slot,
             tool=request.tool,
             args=request.args,
             sources=request.sources,

@@ -53,6 +53,7 @@ class _Bundled:
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
+        self._tokenizer.model._resize_cache(0)  # it would keep every text it has seen, up to 10,000 of them
         self._table: NDArray[np.float16] = load_file(folder / _WEIGHTS)["embedding.weight"]
 
     @staticmethod

@@ -15,16 +15,18 @@ from agents.effect import EffectObserver
 from agents.evidence import EvidenceStore
 from agents.journal import Journal
 from agents.knowledge import Library
+from agents.models.messages import Model
 from agents.next_reply import next_reply
 from agents.planner.replies import Replies
 from agents.policy.labels import Labelled, join_all
+from agents.progress import Stop
 from agents.runtime.port import Runtime
 from agents.ticket import Helpdesk
 from agents.tools.http import HttpClient
 from agents.tools.tool import ToolContext
 from agents.tools.toolbox import Toolbox
 from agents.trace import Listener
-from agents.walk import Stop, Walk
+from agents.walk import Walk
 from agents.work import Claimed, Draft, End, Ended, Paused, Superseded, Work
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Executor:
         observer: EffectObserver,
         clock: Clock,
         settings: Mapping[str, str] | None = None,
+        model: Model | None = None,
         browser: Browser | None = None,
         library: Library | None = None,
         http: HttpClient | None = None,
@@ -61,6 +64,7 @@ class Executor:
         self.observer = observer
         self.clock = clock
         self.settings = dict(settings or {})
+        self.model = model
         self.browser = browser
         self.library = library
         self.http = http or HttpClient()
@@ -70,7 +74,7 @@ class Executor:
 
     async def run(self, work: Work, runtime: Runtime) -> End:
         """Run one job to its end; tools that fail end the run, never the process."""
-        walk = Walk(self._caller(work), self.replies, work, runtime)
+        walk = Walk(self._caller(work), self.replies, work, runtime, self.model)
         try:
             end = await walk.go()
         except Stop as stop:
@@ -84,7 +88,7 @@ class Executor:
 
     async def tell(self, work: Work, drafts: Sequence[Draft], runtime: Runtime) -> Ended | Superseded | Paused | None:
         """Send the one final reply of several tasks, as part of ``work``; None when it is sent."""
-        walk = Walk(self._caller(work), self.replies, work, runtime)
+        walk = Walk(self._caller(work), self.replies, work, runtime, self.model)
         task = work.task
         bodies = [draft.body for draft in drafts]
         text = self.replies.letter(bodies, task.language, requester_name=task.requester.greeting)

@@ -8,9 +8,10 @@ from agents.call import Answer, CallEnd, Caller, Request
 from agents.canonical import fingerprint
 from agents.planner.replies import Replies
 from agents.policy.decision import Allow, Call, decide
+from agents.progress import Stop
 from agents.receipt import REPLY_TOOL, ReceiptState
 from agents.runtime.inline import InlineRuntime
-from agents.walk import Stop, Walk
+from agents.walk import Walk
 from agents.work import Work
 
 
@@ -39,7 +40,7 @@ class _OnRecord(Caller):
         call = Call(
             tenant=request.task.tenant,
             run_id=request.run.id,
-            step=request.step,
+            step=request.slot,
             tool=request.tool,
             args=request.args,
             sources=request.sources,
@@ -60,7 +61,7 @@ async def next_reply(caller: Caller, replies: Replies, work: Work) -> str:
     parts = {each.name: getattr(caller, each.name) for each in fields(caller)}
     recorded = _OnRecord(**parts | {"on_event": lambda event: None})
     try:
-        await Walk(recorded, replies, work, InlineRuntime()).go()
+        await Walk(recorded, replies, work, InlineRuntime(), None).go()
     except _Next as found:
         return found.text
     except Stop:

@@ -21,6 +21,7 @@ class EventKind(StrEnum):
     EFFECT_DONE = "effect.done"
     APPROVAL_ASKED = "approval.asked"
     RUN_ENDED = "run.ended"
+    MODEL_ANSWERED = "model.answered"
 
 
 _PLACE = {kind: place for place, kind in enumerate(EventKind)}

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import JsonValue
 
-from agents.call import Answer, CallEnd, Caller, Request
+from agents.call import Caller
 from agents.claim import Claim
 from agents.errors import ExpressionError, PathError
 from agents.expressions import Expression
-from agents.paths import Template, resolve
+from agents.models.messages import Model
+from agents.open_step import OpenLoop
+from agents.paths import resolve
 from agents.planner.issues import MAX_WORDS, matches
 from agents.planner.plan import (
     RENDERED,
     HandOff,
     Input,
+    OpenStep,
     Otherwise,
     ReplyStep,
     RequireStep,
@@ -31,53 +32,42 @@ from agents.planner.plan import (
     task_values,
 )
 from agents.planner.replies import Replies
-from agents.policy.grant import Grant, Slot, Source
 from agents.policy.labels import PLAN, Label, Labelled, join_all
-from agents.receipt import REPLY_TOOL, Effect, Receipt
+from agents.progress import Progress, Stop
+from agents.receipt import REPLY_TOOL, Effect
 from agents.runtime.port import Runtime
 from agents.task import Task, TaskState
 from agents.ticket import Ticket
-from agents.trace import Event, EventKind, event_number
+from agents.trace import EventKind
 from agents.work import Claimed, Draft, End, Ended, Paused, Superseded, Work
 
-RUN_LIFETIME = timedelta(hours=1)
-"""A grant ends this long after its job began."""
 MAX_ASKS = 3
 """How often one run asks for the same thing before a person takes over."""
-
-
-class Stop(Exception):
-    """Control flow: the walk is over."""
-
-    def __init__(self, end: End) -> None:
-        self.end = end
 
 
 class Walk:
     """One pass over a plan."""
 
-    def __init__(self, caller: Caller, replies: Replies, work: Work, runtime: Runtime) -> None:
+    def __init__(self, caller: Caller, replies: Replies, work: Work, runtime: Runtime, model: Model | None) -> None:
         self._caller = caller
         self._replies = replies
         self._work = work
-        self._runtime = runtime
-        self._receipts: list[str] = []
+        self._model = model
         self._reply = ""
-        self._draft: Draft | None = None
-        self._events: list[Event] = []
-        self._calls: Counter[str] = Counter()
-        self._values: dict[str, Labelled] = {"task": _task_values(work.task, work.ticket)}
+        self._now = Progress(caller, replies, work, runtime, {"task": _task_values(work.task, work.ticket)})
 
     async def go(self) -> End:
         """Take every step; raises `Stop` where the run ends before the last one."""
         plan = self._work.plan
-        await self._begin(plan.slots())
-        self._note(EventKind.PLAN_MADE, "plan", {"procedure": plan.procedure, "sha256": plan.sha256})
+        await self._now.begin(plan.slots())
+        self._now.note(EventKind.PLAN_MADE, "plan", {"procedure": plan.procedure, "sha256": plan.sha256})
         await self._find_inputs()
         for step in plan.steps:
             match step:
                 case ToolStep():
                     await self._tool(step)
+                case OpenStep():
+                    await self._open(step)
                 case SelectStep():
                     await self._select(step)
                 case RequireStep():
@@ -89,43 +79,21 @@ class Walk:
     async def tell(self, text: Labelled) -> None:
         """Send the requester ``text``, made of what the tasks of the ticket drafted; raises `Stop` where it cannot."""
         step = f"final.{self._work.run.job}"
-        await self._begin((reply_slot(step),))
+        await self._now.begin((reply_slot(step),))
         await self._reply_call(step, text, key=f"{self._work.run.id}:{step}")
 
     def note_end(self, end: End) -> None:
         """Record how the run ended, and what no call has recorded yet."""
         match end:
             case Claimed(claim=claim):
-                self._note(EventKind.RUN_ENDED, "end", {"end": "claimed", "outcome": claim.outcome_type})
+                self._now.note(EventKind.RUN_ENDED, "end", {"end": "claimed", "outcome": claim.outcome_type})
             case Ended():
-                self._note(EventKind.RUN_ENDED, "end", {"end": end.state.value, "code": end.code, "step": end.step})
+                self._now.note(EventKind.RUN_ENDED, "end", {"end": end.state.value, "code": end.code, "step": end.step})
             case Superseded():
-                self._note(EventKind.RUN_ENDED, "end", {"end": "superseded"})
+                self._now.note(EventKind.RUN_ENDED, "end", {"end": "superseded"})
             case Paused():
-                self._note(EventKind.RUN_ENDED, "end", {"end": "paused"})
-        self._caller.journal.record(self._events)
-
-    async def _begin(self, slots: tuple[Slot, ...]) -> None:
-        """Mint the grant: these calls and no others, before any word of the requester is looked at."""
-        work = self._work
-        started = await self._runtime.once(self._remembered("begin"), self._start)
-        self._started = datetime.fromisoformat(str(started))
-        self._grant = Grant(
-            tenant=work.task.tenant,
-            run_id=work.run.id,
-            requester_email=work.task.requester.email,
-            slots=slots,
-            max_calls=sum(slot.max_calls for slot in slots),
-            expires_at=self._started + RUN_LIFETIME,
-            hosts=self._caller.context.http.rules.hosts,
-        )
-
-    async def _start(self) -> JsonValue:
-        return self._caller.clock.now().isoformat()
-
-    def _remembered(self, step: str) -> str:
-        """The key under which the runtime remembers a step."""
-        return f"{self._work.run.id}:{self._work.run.job}:{step}"
+                self._now.note(EventKind.RUN_ENDED, "end", {"end": "paused"})
+        self._caller.journal.record(self._now.events)
 
     async def _find_inputs(self) -> None:
         found: dict[str, JsonValue] = {}
@@ -133,54 +101,61 @@ class Walk:
             try:
                 values = _values(wanted, self._work)
             except TimeoutError:
-                self._hand_off("pattern_too_slow", f"the pattern of {wanted.name} takes too long here", wanted.name)
+                self._now.hand_off("pattern_too_slow", f"the pattern of {wanted.name} takes too long here", wanted.name)
             if len(values) > 1:
-                self._hand_off(
+                self._now.hand_off(
                     "ambiguous_input", f"several values for {wanted.name}: {', '.join(values[:3])}", wanted.name
                 )
             if not values:
                 await self._ask(wanted)
             found[wanted.name] = values[0]
         origins = frozenset(message.id for message in self._work.ticket.requester_messages())
-        self._values["inputs"] = Labelled(data=found, label=said_by(self._work.task.requester.email, origins))
+        self._now.values["inputs"] = Labelled(data=found, label=said_by(self._work.task.requester.email, origins))
 
     async def _ask(self, wanted: Input) -> None:
         run = self._work.run
         before = [f"{run.id}:{job}:ask.{wanted.name}" for job in range(1, run.job)]
         asked = sum(self._caller.journal.receipt(run.tenant, key) is not None for key in before)
         if asked and not self._work.ticket.unanswered_words():
-            self._stop(TaskState.WAITING_REQUESTER, "input_missing", f"asked for {wanted.name}", wanted.name)
+            self._now.stop(TaskState.WAITING_REQUESTER, "input_missing", f"asked for {wanted.name}", wanted.name)
         if asked >= MAX_ASKS:
-            self._hand_off("no_answer", f"asked {MAX_ASKS} times for {wanted.name}", wanted.name)
-        text = self._letter(self._render(wanted.ask, {}))
+            self._now.hand_off("no_answer", f"asked {MAX_ASKS} times for {wanted.name}", wanted.name)
+        text = self._now.letter(self._render(wanted.ask, {}))
         await self._reply_call(f"ask.{wanted.name}", _plan_text(text), key=f"{run.id}:{run.job}:ask.{wanted.name}")
-        self._stop(TaskState.WAITING_REQUESTER, "input_missing", f"asked for {wanted.name}", wanted.name)
+        self._now.stop(TaskState.WAITING_REQUESTER, "input_missing", f"asked for {wanted.name}", wanted.name)
 
     async def _tool(self, step: ToolStep) -> None:
         if step.when is not None and not self._yes(step.when, step.id):
-            self._note(EventKind.STEP_SKIPPED, step.id, {})
+            self._now.note(EventKind.STEP_SKIPPED, step.id, {})
             return
-        args = self._fill_all(step.args, step.id)
+        args = self._now.fill(step.args, step.id)
         approve = step.approve is not None and self._yes(step.approve, step.id)
         tool = self._caller.toolbox.get(step.tool)
         reads = tool is not None and tool.effect is Effect.READ
         key = self._key_of_read(step) if reads else f"{self._work.task.id}:{step.id}"
-        receipt = await self._call(step.id, step.tool, args, sources(step.args), key=key, approve=approve)
+        receipt = await self._now.call(step.id, step.tool, args, sources(step.args), key=key, approve=approve)
         assert tool is not None, "an unknown tool is denied"
-        self._values[step.id] = tool.labelled(
+        self._now.values[step.id] = tool.labelled(
             receipt.result, step=step.id, args=args, requester=self._work.task.requester.email
         )
+
+    async def _open(self, step: OpenStep) -> None:
+        if self._model is None:
+            self._now.hand_off("no_model", "the step is for a model, and the deployment has none", step.id)
+        ask = step.approve is None or self._yes(step.approve, step.id)
+        self._now.values[step.id] = await OpenLoop(self._now, step, self._model, ask=ask).go()
+        self._now.note(EventKind.STEP_DONE, step.id, {"found": True})
 
     async def _require(self, step: RequireStep) -> None:
         if not self._yes(step.condition, step.id):
             await self._otherwise(step.otherwise, step.id, f"`{step.condition.source}` does not hold")
-        self._note(EventKind.STEP_DONE, step.id, {"holds": step.condition.source})
+        self._now.note(EventKind.STEP_DONE, step.id, {"holds": step.condition.source})
 
     async def _select(self, step: SelectStep) -> None:
         try:
-            source = resolve(step.source, self._values)
+            source = resolve(step.source, self._now.values)
         except PathError as error:
-            self._hand_off("undetermined", str(error), step.id)
+            self._now.hand_off("undetermined", str(error), step.id)
         items = source.data if isinstance(source.data, list) else []
         chosen = [index for index, item in enumerate(items) if self._yes(step.where, step.id, it=item)]
         if len(chosen) != 1:
@@ -188,106 +163,49 @@ class Walk:
         picked = source.at((chosen[0],))
         if picked.label.owner != self._work.task.requester.email:
             picked = picked.weakened(replace(self._label_of(step.where, it=picked), owner=None))
-        self._values[step.id] = picked
-        self._note(EventKind.STEP_DONE, step.id, {"picked": chosen[0], "of": len(items)})
+        self._now.values[step.id] = picked
+        self._now.note(EventKind.STEP_DONE, step.id, {"picked": chosen[0], "of": len(items)})
 
     def _label_of(self, expression: Expression, **extra: Labelled) -> Label:
         """The label of everything that an expression reads."""
-        values = self._values | extra
+        values = self._now.values | extra
         return join_all(values[name].reach(path).weakest() for name, *path in expression.paths)
 
     async def _send(self, step: ReplyStep) -> None:
         if step.when is not None and not self._yes(step.when, step.id):
-            self._note(EventKind.STEP_SKIPPED, step.id, {})
+            self._now.note(EventKind.STEP_SKIPPED, step.id, {})
             return
-        values = self._fill_all(step.values, step.id)
+        values = self._now.fill(step.values, step.id)
         empty = sorted(name for name, value in values.items() if value.data is None)
         if empty:
-            self._hand_off("undetermined", f"nothing to write for {', '.join(empty)} in {step.reply}", step.id)
+            self._now.hand_off("undetermined", f"nothing to write for {', '.join(empty)} in {step.reply}", step.id)
         await self._reply_with(step.reply, values, step.id)
 
     async def _otherwise(self, end: Otherwise | HandOff | None, step: str, why: str) -> None:
         if not isinstance(end, Otherwise):
-            self._hand_off("condition_not_met" if end is None else end.code, why, step)
+            self._now.hand_off("condition_not_met" if end is None else end.code, why, step)
         await self._reply_with(end.reply, {}, f"{step}.else")
         if end.outcome is not None:
             raise Stop(self._claimed(end.outcome))
-        self._stop(TaskState.ANSWERED, end.reply.replace("-", "_"), why, step)
+        self._now.stop(TaskState.ANSWERED, end.reply.replace("-", "_"), why, step)
 
     async def _reply_with(self, reply: str, values: Mapping[str, Labelled], step: str) -> None:
         body = self._render(reply, {name: value.data for name, value in values.items()})
         label = join_all([PLAN, *(value.weakest() for value in values.values())])
-        self._reply = self._letter(body)
+        self._reply = self._now.letter(body)
         if self._work.alone:
             text = Labelled(data=self._reply, label=label)
             await self._reply_call(step, text, key=f"{self._work.run.id}:{step}")
         else:
-            self._draft = Draft(body=body, label=label)
-            self._note(EventKind.STEP_DONE, step, {"drafted": reply})
+            self._now.draft = Draft(body=body, label=label)
+            self._now.note(EventKind.STEP_DONE, step, {"drafted": reply})
 
     async def _reply_call(self, step: str, text: Labelled, *, key: str) -> None:
-        await self._call(step, REPLY_TOOL, {"text": text}, RENDERED, key=key)
-
-    async def _call(
-        self,
-        step: str,
-        tool: str,
-        args: Mapping[str, Labelled],
-        sources: Mapping[str, Source],
-        *,
-        key: str,
-        approve: bool = False,
-    ) -> Receipt:
-        work = self._work
-        request = Request(
-            task=work.task,
-            run=work.run,
-            grant=self._grant,
-            ticket_version=work.ticket.version,
-            step=step,
-            tool=tool,
-            args={name: value.data for name, value in args.items()},
-            sources=sources,
-            labels={name: value.weakest() for name, value in args.items()},
-            key=key,
-            calls_of_step=self._calls[step],
-            calls_of_run=self._calls.total(),
-            outcome_type=work.plan.outcome,
-            subject=self._subject(),
-            approval_required=approve,
-            events=tuple(self._events),
-        )
-
-        fresh: list[Receipt | None] = []
-
-        async def make() -> JsonValue:
-            made = await self._caller.make(request)
-            fresh.append(made.receipt)
-            return made.data()
-
-        self._calls[step] += 1
-        data = await self._runtime.once(self._remembered(step), make)
-        assert isinstance(data, dict), "make() answers with a record"
-        answer = Answer.of(data)
-        if answer.end is CallEnd.DONE:
-            self._events.clear()
-        match answer.end:
-            case CallEnd.SUPERSEDED:
-                raise Stop(Superseded())
-            case CallEnd.STOPPED:
-                raise Stop(Paused())
-            case CallEnd.NEEDS_APPROVAL:
-                self._stop(TaskState.WAITING_APPROVAL, answer.code, answer.reason, step)
-            case CallEnd.FAILED:
-                self._hand_off(answer.code, answer.reason, step)
-        receipt = fresh[0] if fresh else self._caller.journal.receipt(work.task.tenant, key)
-        assert receipt is not None, "a call that is done has a receipt"
-        self._receipts.append(key)
-        return receipt
+        await self._now.call(step, REPLY_TOOL, {"text": text}, RENDERED, key=key)
 
     def _claimed(self, outcome: str) -> Claimed:
         work = self._work
-        newest = [self._caller.journal.receipt(work.task.tenant, key) for key in self._receipts]
+        newest = [self._caller.journal.receipt(work.task.tenant, key) for key in self._now.receipts]
         claim = Claim(
             tenant=work.task.tenant,
             id=f"{work.task.id}:claim",
@@ -296,41 +214,25 @@ class Walk:
             ticket_id=work.task.ticket_id,
             requester_email=work.task.requester.email,
             outcome_type=outcome,
-            subject=self._subject(),
+            subject=self._now.subject(),
             procedure=work.run.procedure,
             reply=self._reply,
             language=work.task.language,
-            receipts=tuple(self._receipts),
-            made_at=max((receipt.started_at for receipt in newest if receipt is not None), default=self._started),
+            receipts=tuple(self._now.receipts),
+            made_at=max((receipt.started_at for receipt in newest if receipt is not None), default=self._now.started),
         )
-        return Claimed(claim=claim, draft=self._draft)
-
-    def _subject(self) -> str:
-        try:
-            return str(self._work.plan.subject.fill(self._values).data)
-        except PathError:
-            return ""
+        return Claimed(claim=claim, draft=self._now.draft)
 
     def _render(self, reply: str, values: Mapping[str, JsonValue]) -> str:
         task = self._work.task
         return self._replies.render(reply, task.language, values, requester_name=task.requester.greeting)
 
-    def _letter(self, body: str) -> str:
-        task = self._work.task
-        return self._replies.letter([body], task.language, requester_name=task.requester.greeting)
-
     def _yes(self, expression: Expression, step: str, **extra: Any) -> bool:
-        values = {name: value.data for name, value in self._values.items()} | extra
+        values = {name: value.data for name, value in self._now.values.items()} | extra
         try:
             return expression(values)
         except ExpressionError as error:
-            self._hand_off("undetermined", str(error), step)
-
-    def _fill_all(self, templates: Mapping[str, Template], step: str) -> dict[str, Labelled]:
-        try:
-            return {name: template.fill(self._values) for name, template in templates.items()}
-        except PathError as error:
-            self._hand_off("undetermined", str(error), step)
+            self._now.hand_off("undetermined", str(error), step)
 
     def _key_of_read(self, step: ToolStep) -> str:
         """A read is made afresh in every job, except ahead of an effect that stands: the run goes on from what that
@@ -347,26 +249,6 @@ class Walk:
         reads = [journal.receipt(work.task.tenant, key) for key in keys]
         before = [read for read in reads if read is not None and read.finished_at and read.finished_at <= min(begun)]
         return before[0].key if before else keys[0]
-
-    def _hand_off(self, code: str, reason: str, step: str) -> NoReturn:
-        self._stop(TaskState.HANDED_OFF, code, reason, step)
-
-    def _stop(self, state: TaskState, code: str, reason: str, step: str) -> NoReturn:
-        raise Stop(Ended(state=state, code=code, reason=reason[:500], step=step, draft=self._draft))
-
-    def _note(self, kind: EventKind, step: str, data: dict[str, JsonValue]) -> None:
-        run = self._work.run
-        event = Event(
-            tenant=run.tenant,
-            run_id=run.id,
-            step=step,
-            n=event_number(run.job, kind),
-            kind=kind,
-            at=self._caller.clock.now(),
-            data=data,
-        )
-        self._events.append(event)
-        self._caller.on_event(event)
 
 
 def _task_values(task: Task, ticket: Ticket) -> Labelled:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from agents.paths import Template
 from agents.planner import Plan, Procedure
-from agents.planner.procedure import Triggers
+from agents.planner.procedure_document import Triggers
 from agents.ticket import Author, Message, Requester, Ticket
 
 ROOT = Path(__file__).parents[1]

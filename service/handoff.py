@@ -21,7 +21,7 @@ from agents.claim import Claim
 from agents.money import Money
 from agents.planner.plan import Plan, ToolStep
 from agents.policy.approval import Approval, ApprovalState
-from agents.policy.labels import UNTRUSTED, Integrity, Labelled
+from agents.policy.labels import UNTRUSTED, Integrity, Label, Labelled
 from agents.receipt import REPLY_TOOL, Effect, Receipt, ReceiptState
 from agents.task import Run, Task
 from agents.ticket import Attachment, Ticket
@@ -165,7 +165,9 @@ def _facts(handoff: Handoff, toolbox: Toolbox) -> Iterator[str]:
     said = " ".join(handoff.ticket.own_words())
     for receipt in newest.values():
         tool = toolbox.get(receipt.tool)
-        args = {name: Labelled(data=value, label=UNTRUSTED) for name, value in receipt.args.items()}
+        args = {
+            name: Labelled(data=value, label=Label(integrity=Integrity.SYSTEM)) for name, value in receipt.args.items()
+        }
         value = Labelled(data=receipt.result, label=UNTRUSTED)
         if tool is not None and tool.owned_by in (None, *args):
             value = tool.labelled(receipt.result, step=receipt.step, args=args, requester=handoff.task.requester.email)

@@ -251,6 +251,87 @@ STOPS = {
         "A tool lacks a setting of this deployment.",
         "Do the step by hand, and tell whoever runs Settle.",
     ),
+    "host_not_granted": Stop(
+        "an address that is not allowed",
+        "A step was about to read from an address of a host that this deployment does not name.",
+        "Do the step by hand. Whoever maintains the procedures may name the host under [tools.http].",
+    ),
+    # Models
+    "no_model": Stop(
+        "the deployment has no model",
+        "The step is written for a model to work out, and this deployment has none.",
+        "Do the step by hand. Whoever runs Settle can name a model under [models] in settle.toml.",
+    ),
+    "model_gave_up": Stop(
+        "a model could not work it out",
+        "The model that worked on the step says that it cannot reach the goal.",
+        "Read what it found out so far, and go on from there.",
+    ),
+    "model_lost": Stop(
+        "a model got nowhere",
+        "The model's last answers were of no use: calls that are refused or do not exist, or no answer at all.",
+        "Read what it found out so far, and go on from there.",
+    ),
+    "no_progress": Stop(
+        "a model went in circles",
+        "The model made the same call again and again and had the same answer each time.",
+        "Read what it found out so far, and go on from there.",
+    ),
+    "step_unfinished": Stop(
+        "a model used up its turns",
+        "The model did not reach the step's goal within the answers that the procedure gives it.",
+        "Read what it found out so far, and go on from there. If such tickets come often, the step needs more answers.",
+    ),
+    "model_refused": Stop(
+        "a model refused",
+        "The model's provider declined to answer this conversation.",
+        "Read the ticket with care, and answer it yourself.",
+    ),
+    "model_overflow": Stop(
+        "too much for a model",
+        "The conversation no longer fits into what the model can read at once.",
+        "Answer it yourself; the ticket or an answer of a tool is very long.",
+    ),
+    "model_budget": Stop(
+        "the budget for models is used up",
+        "Another answer of a model would have cost more than the limits in settle.toml allow.",
+        "Answer it yourself. `settle report` shows what models cost.",
+    ),
+    "model_rate_limited": Stop(
+        "a model was asked too often",
+        "The model's provider takes no more requests for the moment, and waiting did not help.",
+        "Answer it yourself, and tell whoever runs Settle.",
+    ),
+    "model_overloaded": Stop(
+        "a model's provider is overloaded",
+        "The model's provider was too busy to answer, and trying again did not help.",
+        "Answer it yourself.",
+    ),
+    "model_unavailable": Stop(
+        "a model's provider is away",
+        "The model's provider could not be reached, or failed.",
+        "Answer it yourself, and tell whoever runs Settle if it goes on.",
+    ),
+    "model_timeout": Stop(
+        "a model was too slow",
+        "The model did not answer in time.",
+        "Answer it yourself.",
+    ),
+    "model_invalid_request": Stop(
+        "a model's provider refuses the request",
+        "The model's provider says that the request is wrong; asking again would not help.",
+        "Answer it yourself, and tell whoever runs Settle: the model's name or abilities may be set wrongly.",
+    ),
+    "model_not_allowed": Stop(
+        "the key for a model is not accepted",
+        "The model's provider does not accept the key, or the account is used up.",
+        "Answer it yourself, and tell whoever runs Settle.",
+    ),
+    "model_malformed": Stop(
+        "a model's answer cannot be read",
+        "The model's provider answered with something that is no answer.",
+        "Answer it yourself, and tell whoever runs Settle if it goes on.",
+    ),
 }
 """Every code for which the desk, a run, a call or the policy hands a task off."""
 

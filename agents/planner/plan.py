@@ -1,17 +1,17 @@
-"""Plans: what a Run intends, compiled from a Procedure. Every step here is bound: it needs no model."""
+"""Plans: what a Run intends, compiled from a Procedure. Bound steps need no model; an open one has a goal for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import regex
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from agents.expressions import Expression
 from agents.paths import Template
-from agents.policy.grant import Filled, Fixed, Slot, Source
-from agents.policy.labels import PLAN, STAFF, Integrity, Label, Labelled, Path
+from agents.policy.grant import Filled, Fixed, Hole, Slot, Source
+from agents.policy.labels import PLAN, STAFF, Integrity, Label, Labelled, Path, join_all
 from agents.receipt import REPLY_TOOL
 
 
@@ -29,6 +29,11 @@ def task_values(data: Mapping[str, JsonValue], email: str) -> Labelled:
 def said_by(email: str, origins: frozenset[str] = frozenset()) -> Label:
     """The label of a requester's own words."""
     return Label(integrity=Integrity.UNTRUSTED, origins=origins, readers=frozenset({email, STAFF}))
+
+
+def model_label(context: Iterable[Label], step: str) -> Label:
+    """The label of what a model says: the join of all it was shown, and untrusted whatever that was."""
+    return join_all([*context, Label(integrity=Integrity.UNTRUSTED, origins=frozenset({f"model in step {step}"}))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +108,37 @@ class ReplyStep:
     when: Expression | None
 
 
-Step = ToolStep | SelectStep | RequireStep | ReplyStep
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTool:
+    """A tool that a model may call in an open step."""
+
+    tool: str
+    args: Mapping[str, Template]
+    """Arguments that the procedure fills in; the model neither sees nor chooses them."""
+    holes: Mapping[str, Hole]
+    """Arguments that the model fills in."""
+
+    def sources(self) -> dict[str, Source]:
+        """Where each argument comes from."""
+        return {**sources(self.args), **self.holes}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStep:
+    """Reach a goal with these tools; a model works out how."""
+
+    id: str
+    goal: str
+    tools: tuple[OpenTool, ...]
+    leaves: type[BaseModel]
+    """What the model has to find out: the values that later steps read."""
+    max_answers: int
+    """Answers of the model; each may call several tools."""
+    approve: Expression | None
+    """A person is asked before an effect when this holds; None always asks."""
+
+
+Step = OpenStep | ToolStep | SelectStep | RequireStep | ReplyStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +161,12 @@ class Plan:
             match step:
                 case ToolStep():
                     slots.append(Slot(step=step.id, tool=step.tool, args=sources(step.args)))
+                case OpenStep():
+                    slots += [
+                        Slot(step=step.id, tool=one.tool, args=one.sources(), max_calls=MAX_PARALLEL * step.max_answers)
+                        for one in step.tools
+                    ]
+                    slots.append(Slot(step=step.id, tool=REPLY_TOOL, args=WRITTEN, max_calls=MAX_MESSAGES))
                 case ReplyStep():
                     slots.append(reply_slot(step.id))
                 case SelectStep() | RequireStep() if isinstance(step.otherwise, Otherwise):
@@ -138,6 +179,12 @@ class Plan:
 
 RENDERED: Mapping[str, Source] = {"text": Filled("reply")}
 """Where the text of a reply comes from: a template of the tenant's."""
+WRITTEN: Mapping[str, Source] = {"text": Hole()}
+"""Where the text of a message comes from that a model writes."""
+MAX_PARALLEL = 4
+"""Calls of one tool that a model makes in one answer, on average at most."""
+MAX_MESSAGES = 5
+"""Messages that the model of one open step may send the requester."""
 
 
 def reply_slot(step: str) -> Slot:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Literal
 
 import regex
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, create_model
 
 from agents.canonical import fingerprint
 from agents.documents import Source, load_model, nearest, read_document
@@ -23,6 +23,8 @@ from agents.paths import Template, resolve
 from agents.planner.plan import (
     HandOff,
     Input,
+    OpenStep,
+    OpenTool,
     Otherwise,
     Plan,
     ReplyStep,
@@ -30,98 +32,22 @@ from agents.planner.plan import (
     SelectStep,
     Step,
     ToolStep,
+    model_label,
     said_by,
     task_values,
 )
+from agents.planner.procedure_document import InputDocument, ProcedureDocument, StepDocument, Triggers
 from agents.planner.replies import Replies
 from agents.planner.samples import sample
-from agents.policy.labels import PLAN, Labelled
+from agents.policy.grant import Hole
+from agents.policy.labels import PLAN, Label, Labelled
 from agents.tools.tool import Tool
 from agents.tools.toolbox import Toolbox
 
-_NAME = r"^[a-z][a-z0-9_]*$"
 _RESERVED = frozenset({"task", "inputs", "it"})
-_KINDS = ("tool", "select", "require", "reply")
+_KINDS = ("tool", "open", "select", "require", "reply")
+_LEAVES: dict[str, Any] = {"text": str, "integer": int, "boolean": bool}
 _Field = tuple[str | int, ...]
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Triggers(_Document):
-    """How requesters put it, and how they put things that only sound like it."""
-
-    like: tuple[str, ...] = ()
-    unlike: tuple[str, ...] = ()
-    otherwise: bool = False
-    """For messages that no procedure fits; at most one procedure of a deployment has it."""
-
-    @model_validator(mode="after")
-    def _has_examples(self) -> Self:
-        if not self.like and not self.otherwise:
-            raise ValueError("needs `like` lines, as requesters put it; only `otherwise: true` goes without")
-        return self
-
-
-class InputDocument(_Document):
-    """A value to find in the requester's words."""
-
-    pattern: str
-    ask: str
-
-
-class OtherwiseDocument(_Document):
-    """An end: a reply and the outcome it claims, if any; or a person, with a coded reason."""
-
-    reply: str | None = None
-    outcome: str | None = None
-    hand_off: Annotated[str, Field(pattern=_NAME)] | None = None
-
-    @model_validator(mode="after")
-    def _one_end(self) -> Self:
-        if (self.reply is None) == (self.hand_off is None):
-            raise ValueError("has either `reply`, or `hand_off` with a reason such as no_source")
-        if self.hand_off is not None and self.outcome is not None:
-            raise ValueError("a handoff claims no outcome; leave `outcome` out")
-        return self
-
-
-class SelectDocument(_Document):
-    """Which record of which list."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    source: Annotated[str, Field(alias="from")]
-    where: str
-    exactly: Annotated[int, Field(ge=1, le=1)] = 1
-
-
-class StepDocument(_Document):
-    """One step; exactly one of tool, select, require and reply says what it does."""
-
-    id: Annotated[str, Field(pattern=_NAME)]
-    tool: str | None = None
-    args: dict[str, str] = {}
-    approve: str | None = None
-    when: str | None = None
-    select: SelectDocument | None = None
-    require: str | None = None
-    otherwise: Annotated[OtherwiseDocument | None, Field(alias="else")] = None
-    reply: str | None = None
-    values: Annotated[dict[str, str], Field(alias="with")] = {}
-
-
-class ProcedureDocument(_Document):
-    """A procedure file."""
-
-    procedure: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-    version: Annotated[int, Field(ge=1)]
-    outcome: Annotated[str, Field(pattern=_NAME)]
-    triggers: Triggers
-    inputs: dict[Annotated[str, Field(pattern=_NAME)], InputDocument] = {}
-    subject: str
-    steps: Annotated[tuple[StepDocument, ...], Field(min_length=1, max_length=50)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +192,7 @@ class _Compiler:
             self._wrong((*field, shown), "is empty; fill it in or leave it out")
         allowed = {
             "tool": {"tool", "args", "approve", "when"},
+            "open": {"open", "tools", "leaves", "answers", "approve"},
             "select": {"select", "otherwise"},
             "require": {"require", "otherwise"},
             "reply": {"reply", "values", "when"},
@@ -319,6 +246,65 @@ class _Compiler:
         except ToolFailed as error:
             if "should be a valid" in str(error):
                 self._wrong((*field, "args"), f"{error}; the path carries another type")
+
+    def _open(self, field: _Field, step: StepDocument) -> OpenStep:
+        shown = [said_by(SOMEONE)]
+        tools = []
+        for name, given in step.tools.items():
+            one = self._open_tool((*field, "tools", name), name, given)
+            if one is not None:
+                tools.append(one)
+                shown.append(self._shown_by(one))
+        if not step.leaves:
+            self._wrong((*field, "leaves"), "say what the model has to find out, for example leaves: {reason: text}")
+        leaves = {
+            name: (_LEAVES[kind] if isinstance(kind, str) else Literal[kind], ...) for name, kind in step.leaves.items()
+        }
+        model: type[BaseModel] = create_model(f"{step.id}_leaves", __config__=ConfigDict(extra="forbid"), **leaves)  # type: ignore[call-overload]
+        self._samples[step.id] = Labelled(data=sample(model), label=model_label(shown, step.id))
+        return OpenStep(
+            id=step.id,
+            goal=str(step.open),
+            tools=tuple(tools),
+            leaves=model,
+            max_answers=step.answers,
+            approve=self._expression(step.approve, (*field, "approve")),
+        )
+
+    def _open_tool(self, field: _Field, name: str, given: Mapping[str, str | tuple[str, ...]]) -> OpenTool | None:
+        tool = self._toolbox.get(name)
+        if tool is None:
+            if name.partition(".")[0] not in self._toolbox.unread:
+                self._wrong(field, f"no tool is called {name!r}; {nearest(name, self._toolbox.names())}")
+            return None
+        known = tool.input_model.model_fields
+        for argument in sorted(given.keys() - known.keys()):
+            self._wrong((*field, argument), f"{tool.name} has no argument {argument!r}; {nearest(argument, known)}")
+        texts = {argument: text for argument, text in given.items() if isinstance(text, str)}
+        args = {argument: self._template(text, (*field, argument)) for argument, text in texts.items()}
+        if tool.owned_by is not None and tool.owned_by not in args:
+            self._wrong(field, f'say whose records it reads: {{{tool.owned_by}: "${{task.requester.email}}"}}')
+            return None
+        if tool.told == "anyone" and known.keys() - given.keys():
+            free = ", ".join(sorted(known.keys() - given.keys()))
+            self._wrong(field, f"tells strangers what it is asked: fill in {free}, or list what a model may choose")
+            return None
+        choices = {argument: tuple(text) for argument, text in given.items() if not isinstance(text, str)}
+        return OpenTool(
+            tool=tool.name,
+            args={argument: template for argument, template in args.items() if template is not None},
+            holes={argument: Hole(one_of=choices.get(argument, ())) for argument in known if argument not in args},
+        )
+
+    def _shown_by(self, one: OpenTool) -> Label:
+        """The label of what the tool may show the model."""
+        tool = _sure(self._toolbox.get(one.tool))
+        args = {name: template.fill(self._samples) for name, template in one.args.items()}
+        args |= {name: Labelled(data=None, label=model_label([said_by(SOMEONE)], "")) for name in one.holes}
+        label: Label = tool.labelled(
+            sample(tool.output_model), step=one.tool, args=args, requester=SOMEONE
+        ).shown_label()
+        return label
 
     def _select(self, field: _Field, step: StepDocument) -> SelectStep | None:
         document = _sure(step.select)

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 Path = tuple[str | int, ...]
 SEVERAL = "several customers"
+WITHHELD = "[withheld]"
 STAFF = "staff"
 """The reader that stands for the tenant's own people and systems."""
 
@@ -124,6 +125,28 @@ class Labelled:
     def weakest(self) -> Label:
         """One label for the value with all its parts."""
         return join_all([self.label, *self.parts.values()]) if isinstance(self.data, dict | list) else self.label
+
+    def without_secrets(self) -> JsonValue:
+        """The data with `WITHHELD` in the place of every part that nobody may be told."""
+        return self._shown(self.data, ())
+
+    def shown_label(self) -> Label:
+        """One label for what `without_secrets` leaves; of nothing but secrets, one that names no reader but staff."""
+        labels = [label for label in (self.label, *self.parts.values()) if label.readers != frozenset()]
+        return join_all(labels) if labels else UNTRUSTED
+
+    def _shown(self, data: JsonValue, fields: tuple[str, ...]) -> JsonValue:
+        if self._label_of(fields).readers == frozenset():
+            inner = [key for key in self.parts if key[: len(fields)] == fields and len(key) > len(fields)]
+            if not (isinstance(data, dict) and any(self.parts[key].readers != frozenset() for key in inner)):
+                return WITHHELD
+        match data:
+            case dict():
+                return {name: self._shown(value, (*fields, name)) for name, value in data.items()}
+            case list():
+                return [self._shown(value, fields) for value in data]
+            case _:
+                return data
 
     def weakened(self, by: Label) -> Labelled:
         """The same data, every label joined with ``by``."""

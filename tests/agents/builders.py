@@ -25,6 +25,7 @@ from agents import (
     tool,
 )
 from agents.documents import parse_document
+from agents.models import Model
 from agents.planner import Procedure, Replies
 from agents.planner.procedure import compile_procedure
 from agents.policy.approval import Approval, ApprovalState
@@ -172,6 +173,8 @@ class Desk:
     text: str = REFUND
     replies: Replies = REPLIES
     language: str = "en"
+    model: Model | None = None
+    evidence: MemoryEvidenceStore = field(default_factory=MemoryEvidenceStore)
 
     def __post_init__(self) -> None:
         self.observer = Observer(self.shop.log)
@@ -207,7 +210,8 @@ class Desk:
             replies=self.replies,
             journal=self.journal,
             helpdesk=self.helpdesk,
-            evidence=MemoryEvidenceStore(),
+            evidence=self.evidence,
+            model=self.model,
             observer=self.observer,
             clock=self.clock,
             on_event=self.told.append,
