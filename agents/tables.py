@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Insert, Table, TypeDecorator, UniqueConstraint, func
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ColumnElement,
+    DateTime,
+    Insert,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    func,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, Session, SQLModel, col, select
@@ -129,6 +142,28 @@ class ClaimRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     task_id: str = Field(index=True)
     record: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class SpendingRow(SQLModel, table=True):
+    """One call of a model: what is reserved for it, or what it did cost, in millionths of a US dollar."""
+
+    __tablename__ = "spending"
+
+    tenant: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    day: date
+    micros: int = Field(sa_type=BigInteger)
+    settled: bool
+
+
+class SpendingDayRow(SQLModel, table=True):
+    """The sum of one tenant's day (UTC); every change of a `SpendingRow` changes it in the same transaction."""
+
+    __tablename__ = "spending_day"
+
+    tenant: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    micros: int = Field(sa_type=BigInteger)
 
 
 def save_task(session: Session, task: Task) -> None:
@@ -313,6 +348,43 @@ def claim_of(session: Session, tenant: str, claim_id: str) -> Claim | None:
     """The claim of that id."""
     row = session.get(ClaimRow, (tenant, claim_id))
     return None if row is None else Claim.model_validate(row.record)
+
+
+def reserve_spending(session: Session, tenant: str, day: date, reservation_id: str, micros: int, cap: int) -> bool:
+    """Count ``micros`` for a call that is about to be made; False, and nothing is counted, if the day has not so much.
+
+    The sum is compared and raised in one statement, so that callers at the same time cannot both have the last of it.
+    """
+    insert_or_ignore(session, SpendingDayRow(tenant=tenant, day=day, micros=0))
+    within = col(SpendingDayRow.micros) + micros <= cap
+    if not _add_to_day(session, tenant, day, micros, within):
+        return False
+    session.add(SpendingRow(tenant=tenant, id=reservation_id, day=day, micros=micros, settled=False))
+    session.flush()
+    return True
+
+
+def settle_spending(session: Session, tenant: str, reservation_id: str, micros: int) -> None:
+    """Count what a call did cost in place of what was reserved for it; a second time changes nothing."""
+    query = select(SpendingRow).where(SpendingRow.tenant == tenant, SpendingRow.id == reservation_id)
+    row = session.exec(query.with_for_update()).one_or_none()
+    if row is None or row.settled:
+        return
+    _add_to_day(session, tenant, row.day, micros - row.micros, true())
+    row.micros, row.settled = micros, True
+    session.add(row)
+
+
+def spent_in_day(session: Session, tenant: str, day: date) -> int:
+    """What a tenant's calls have cost in a day (UTC), with what is reserved, in millionths of a US dollar."""
+    row = session.get(SpendingDayRow, (tenant, day))
+    return 0 if row is None else row.micros
+
+
+def _add_to_day(session: Session, tenant: str, day: date, micros: int, condition: ColumnElement[bool]) -> bool:
+    whose = (col(SpendingDayRow.tenant) == tenant, col(SpendingDayRow.day) == day)
+    raised = update(SpendingDayRow).where(*whose, condition).values(micros=col(SpendingDayRow.micros) + micros)
+    return bool(session.connection().execute(raised).rowcount)
 
 
 def _task(row: TaskRow) -> Task:

@@ -28,6 +28,7 @@ from agents.tools.openapi import OpenApiDeclaration
 from billing.contract import Duration, Timezone
 from evaluators.sources.knowledge import ARTICLE
 from service.errors import SettingMissing
+from service.model_settings import ModelSettings
 
 _PLACE = re.compile(r"\$\{(secret|process)\.([A-Za-z0-9_]+)(?:\.url)?\}")
 _PART = re.compile(r"\{([^{}]*)\}")
@@ -281,6 +282,8 @@ class Settings(_Section):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     helpdesk: HelpdeskSettings = EmbeddedHelpdeskSettings()
     rollout: RolloutSettings = RolloutSettings()
+    models: ModelSettings | None = None
+    """Who is asked where a step is open; without them nothing is, and no step may be."""
     process: tuple[ProcessSettings, ...] = ()
     secrets: SecretSettings = SecretSettings()
 

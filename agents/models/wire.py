@@ -189,10 +189,8 @@ class WireModel(ABC):
 
     def _prepared(self, request: ModelRequest) -> ModelRequest:
         can = self.abilities
-        if request.tools and not can.tools:
-            raise ModelFailed(self.name, "is not declared to call tools", code="invalid_request")
-        if not can.images and any(_has_image(turn) for turn in request.messages):
-            raise ModelFailed(self.name, "is not declared to see pictures", code="invalid_request")
+        if lacking := unable(can, request):
+            raise ModelFailed(self.name, lacking, code="invalid_request")
         messages = answered(request.messages)
         if request.output is not None and not can.output_schema:
             wanted = json.dumps(request.output.schema, ensure_ascii=False)
@@ -215,6 +213,15 @@ class WireModel(ABC):
             seconds=seconds,
             seconds_to_first_token=first,
         )
+
+
+def unable(can: Abilities, request: ModelRequest) -> str:
+    """What the request needs and the model is not declared to do; empty if there is nothing."""
+    if request.tools and not can.tools:
+        return "is not declared to call tools"
+    if not can.images and any(_has_image(turn) for turn in request.messages):
+        return "is not declared to see pictures"
+    return ""
 
 
 def answered(messages: tuple[Turn, ...]) -> tuple[Turn, ...]:
