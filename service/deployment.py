@@ -20,7 +20,7 @@ from agents.planner import Procedure, Replies, read_procedures
 from agents.tools import Toolbox, knowledge, reply, web
 from billing import Contract
 from billing.contract import read_contract
-from evaluators import HttpJsonSource, KnowledgeSource, SigningKey, SystemOfRecord
+from evaluators import EvidenceClass, HttpJsonSource, KnowledgeSource, SigningKey, SystemOfRecord
 from service.declared_tools import api_settings, declared_names, read_declared
 from service.errors import NoDeployment, NoState
 from service.settings import KnowledgeSourceSettings, Secrets, Settings, fill_in, read_settings
@@ -61,6 +61,15 @@ class Deployment:
     def procedure_named(self, name: str) -> Procedure | None:
         """The procedure of that name as it is now."""
         return next((one for one in self.procedures if one.name == name), None)
+
+    def wishes(self) -> dict[str, tuple[str, ...]]:
+        """By name of a procedure whose outcome is an effect, the words by which requesters ask for it, lower case."""
+        terms = {one.name: self.contract.outcomes.get(one.plan.outcome) for one in self.procedures}
+        return {
+            name: tuple(phrase.casefold() for phrase in found.asked)
+            for name, found in terms.items()
+            if found is not None and found.evidence_class is EvidenceClass.EFFECT_VERIFIED
+        }
 
     def tool_settings(self, secrets: Secrets, urls: Mapping[str, str]) -> dict[str, str]:
         """What tools are told, with all places filled."""

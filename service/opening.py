@@ -82,7 +82,7 @@ class Opening:
             runs = [run for task in tasks for run, _ in tables.runs_of_task(session, self._tenant, task.id)[-1:]]
         claims = {task_id: claim for task_id, claim in found.items() if claim is not None}
         heard = self._heard(runs) if claims else frozenset[str]()
-        match look(ticket, tasks, claims, heard, self._selector):
+        match look(ticket, tasks, claims, heard, self._selector, self._deployment.wishes()):
             case Exclude() as out:
                 self._exclude(ticket, tasks, out)
             case Begin() as begin:
@@ -144,6 +144,7 @@ class Opening:
                 about=issue.words,
                 heard=len(ticket.requester_messages()),
                 opened_at=begin.brought_at,
+                reason="" if issue.procedure else issue.code,
                 detail="" if issue.procedure else issue.reason,
                 changed_at=self._clock.now(),
             )
@@ -167,7 +168,7 @@ class Opening:
         for task in tasks:
             procedure = self._deployment.procedure_named(task.procedure)
             if procedure is None:
-                entries.append(for_a_person(task, "no_procedure", task.detail))
+                entries.append(for_a_person(task, task.reason or "no_procedure", task.detail))
                 continue
             match await self._related.to(task, ticket, procedure):
                 case Duplicate(ticket_id=other):

@@ -30,6 +30,11 @@ STOPS = {
         "None of your procedures clearly fits what the requester wrote.",
         "Answer it yourself. If such tickets come often, write a procedure, or add this wording to one.",
     ),
+    "part_left": Stop(
+        "a part of it was not dealt with",
+        "The requester also wrote something that no procedure was followed for; the rest of the ticket was worked on.",
+        "Answer that part yourself: it stands below. What was done about the rest stands on the ticket.",
+    ),
     "procedure_changed": Stop(
         "the procedure was changed meanwhile",
         "The procedure was changed while this ticket was being worked on, so the rest of it was not followed.",

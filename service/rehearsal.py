@@ -208,7 +208,7 @@ class Rehearsal:
         language = detect_language("\n".join(ticket.own_words()), among=self._deployment.replies.languages())
         scene = _Scene(ticket, later, self._clock)
         why, tasks = "", tuple[RehearsedTask, ...]()
-        match look(ticket, [], {}, (), self._selector):
+        match look(ticket, [], {}, (), self._selector, self._deployment.wishes()):
             case Exclude(detail=detail):
                 why = detail
             case Close():
@@ -249,7 +249,7 @@ class Rehearsal:
         plans = [issue.procedure.plan if issue.procedure else None for issue in issues]
         ends = await self._run(scene, tasks, plans)
         return [
-            await self._found(scene, task, plan, end) if plan is not None else _unworked("no_procedure", issue.reason)
+            await self._found(scene, task, plan, end) if plan is not None else _unworked(issue.code, issue.reason)
             for task, plan, issue, end in zip(tasks, plans, issues, ends, strict=True)
         ]
 

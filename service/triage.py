@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from agents.claim import Claim
 from agents.planner import ProcedureSelector
 from agents.planner.issues import Issue, issues, named
+from agents.planner.leftovers import PART_LEFT, left_over
 from agents.task import Task, TaskState
 from agents.ticket import Author, Message, Ticket
 from evaluators import Followup, classify, is_automatic, is_thanks
@@ -81,12 +82,14 @@ def look(
     claims: Mapping[str, Claim],
     heard: Collection[str],
     selector: ProcedureSelector,
+    wishes: Mapping[str, Sequence[str]],
 ) -> Next:
     """What ``ticket`` calls for.
 
     Args:
         claims: those of its tasks, by task id.
         heard: ids of the messages that runs of its tasks have seen; the helpdesk's clock may be another than ours.
+        wishes: by procedure that changes something the phrases that name the change (`Deployment.wishes`).
     """
     under_way = tuple(task for task in tasks if task.state in UNDER_WAY)
     if under_way or untouched(tasks):
@@ -99,10 +102,12 @@ def look(
             return Nothing() if tasks else Close()
         wrote = _substantive(ticket.requester_messages())
         if tasks and wrote:  # the words before were closed as thanks, and say nothing about the issue
-            return Begin(issues=_brought(selector, [each.text for each in wrote]), brought_at=wrote[0].at)
-        return Begin(issues=issues(selector, ticket.own_words()), brought_at=ticket.opened_at)
+            return Begin(issues=_brought(selector, [each.text for each in wrote], wishes), brought_at=wrote[0].at)
+        words = ticket.own_words()
+        found = _with_rest(selector, issues(selector, words), words, wishes)
+        return Begin(issues=found, brought_at=ticket.opened_at)
     claimed = tuple(task for task in tasks if task.state is TaskState.CLAIMED)
-    returned = _returned(ticket, tasks, claimed, claims, heard, selector) if claimed else None
+    returned = _returned(ticket, tasks, claimed, claims, heard, selector, wishes) if claimed else None
     if returned is not None and (not under_way or isinstance(returned, Reopened)):
         return returned
     if not ticket.unanswered_words():
@@ -136,6 +141,7 @@ def _returned(
     claims: Mapping[str, Claim],
     heard: Collection[str],
     selector: ProcedureSelector,
+    wishes: Mapping[str, Sequence[str]],
 ) -> Next | None:
     """What the requester's messages that nobody has heard yet call for."""
     wrote = [each for each in ticket.requester_messages() if each.id not in heard]
@@ -152,8 +158,9 @@ def _returned(
     states = {task.state for task in tasks}
     if states & {*UNDER_WAY, TaskState.HANDED_OFF}:
         return None  # it answers what is under way, or is for the person who has the ticket
-    brought = _brought(selector, words)
-    if all(one.procedure is not None and named(one.procedure, one.words) for one in brought):
+    brought = _brought(selector, words, wishes)
+    known = [one for one in brought if one.code != PART_LEFT]
+    if all(one.procedure is not None and named(one.procedure, one.words) for one in known):
         return Begin(issues=brought, brought_at=written_at)
     return Reopened(tasks=claimed, written_at=written_at)
 
@@ -162,9 +169,20 @@ def _substantive(messages: Sequence[Message]) -> list[Message]:
     return [each for each in messages if classify(each) is Followup.SUBSTANTIVE]
 
 
-def _brought(selector: ProcedureSelector, words: Sequence[str]) -> tuple[Issue, ...]:
+def _brought(
+    selector: ProcedureSelector, words: Sequence[str], wishes: Mapping[str, Sequence[str]]
+) -> tuple[Issue, ...]:
     """The issues in ``words``, which are but a part of what the ticket holds."""
-    return tuple(replace(one, words=one.words or tuple(words)) for one in issues(selector, words))
+    found = tuple(replace(one, words=one.words or tuple(words)) for one in issues(selector, words))
+    return _with_rest(selector, found, words, wishes)
+
+
+def _with_rest(
+    selector: ProcedureSelector, found: tuple[Issue, ...], words: Sequence[str], wishes: Mapping[str, Sequence[str]]
+) -> tuple[Issue, ...]:
+    """``found``, and what none of them is about."""
+    rest = left_over(selector, found, words, wishes)
+    return found if rest is None else (*found, rest)
 
 
 def _changed(ticket: Ticket, under_way: tuple[Task, ...], selector: ProcedureSelector) -> Issue | None:

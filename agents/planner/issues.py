@@ -42,6 +42,8 @@ class Issue:
     words: tuple[str, ...]
     """The requester's words that are this issue; empty means all of them."""
     reason: str
+    code: str = "no_procedure"
+    """Why it is for a person, where no procedure fits."""
 
 
 Values = dict[str, frozenset[str]]
@@ -70,6 +72,11 @@ def issues(selector: ProcedureSelector, messages: Sequence[str]) -> tuple[Issue,
     if len(groups) > MAX_ISSUES:
         return (Issue(procedure=None, words=(), reason=f"it holds more than {MAX_ISSUES} issues"),)
     return tuple(Issue(procedure=one.procedure, words=tuple(one.words), reason=one.reason) for one in groups)
+
+
+def parts(message: str) -> list[str]:
+    """The sentences of a message, and what stands on either side of a word for "and also"."""
+    return [part for part in _PART.split(_tidy(message)) if _WORDS.search(part)]
 
 
 def matches(wanted: Input, texts: Sequence[str]) -> list[str]:
@@ -110,12 +117,12 @@ def _inputs(procedure: Procedure) -> frozenset[str]:
 
 
 def _groups(selector: ProcedureSelector, messages: Sequence[str]) -> list[_Group]:
-    parts = [part for message in messages for part in _PART.split(_tidy(message)) if _WORDS.search(part)]
+    sentences = [part for message in messages for part in parts(message)]
     groups: list[_Group] = []
-    if not 1 < len(parts) <= MAX_PARTS:
+    if not 1 < len(sentences) <= MAX_PARTS:
         return groups
     ahead: list[str] = []
-    for part in parts:
+    for part in sentences:
         chosen = selector.select(part)
         if chosen.procedure is None or chosen.procedure.triggers.otherwise:
             (_home(groups, part).words if groups else ahead).append(part)

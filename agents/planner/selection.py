@@ -85,6 +85,8 @@ class ProcedureSelector:
             EmbeddingsUnavailable: the word vectors are not where the package wordllama puts them.
         """
         everything = tuple(procedures)
+        self.procedures = everything
+        """All that can be chosen."""
         self._threshold = threshold
         self._otherwise = next((one for one in everything if one.triggers.otherwise), None)
         self._examples = [examples for one in everything for examples in _examples(one)]

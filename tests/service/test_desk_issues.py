@@ -102,6 +102,44 @@ async def test_one_issue_done_and_one_for_a_person(tmp_path: Path, office: Offic
         assert office.refunds(dear) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "done", "rest"),
+    [
+        ("Please cancel order {order}. And when does my other parcel come?", "order_cancelled", "does my other parcel"),
+        ("Bitte stornieren Sie Bestellung {order}. Wann kommt mein Paket an?", "order_status_told", "stornieren Sie"),
+    ],
+)
+async def test_a_wish_that_no_task_covers_is_for_a_person(
+    text: str, done: str, rest: str, tmp_path: Path, office: Office
+) -> None:
+    order = office.order("rest@example.com", status="processing")
+    async with desk_at_work(tmp_path, office) as desk:
+        await desk.asks("T-1", "rest@example.com", text.format(order=order), subject=f"Order {order}")
+        assert [end[1:] for end in ends(desk, "T-1")] == [("claimed", ""), ("handed_off", "part_left")]
+        (reply,) = await desk.replies("T-1")
+        assert order in reply
+        assert "colleague" in reply or "Kolleg" in reply
+        (note,) = await desk.notes("T-1")
+        assert rest in note
+        assert (await desk.ticket("T-1")).status is TicketStatus.WITH_STAFF
+        await desk.settle()
+        assert [*charges(desk, "T-1")] == [done, None]
+        assert desk.charged() > 0
+
+
+async def test_what_no_task_covers_waits_with_the_others_question(tmp_path: Path, office: Office) -> None:
+    order = office.order("restwait@example.com")
+    async with desk_at_work(tmp_path, office) as desk:
+        text = "My mug arrived broken, please refund me. And when does my other parcel come?"
+        await desk.asks("T-1", "restwait@example.com", text)
+        assert [one.state.value for one in desk.tasks("T-1")] == ["waiting_requester", "open"]
+        await desk.writes("T-1", f"It is order {order}.")
+        assert ends(desk, "T-1") == [("refund-damaged-item", "claimed", ""), ("", "handed_off", "part_left")]
+        *_, final = await desk.replies("T-1")
+        assert order in final
+        assert "colleague" in final
+
+
 async def test_a_question_about_one_issue_does_not_keep_its_answer_from_the_other(
     tmp_path: Path, office: Office
 ) -> None:
