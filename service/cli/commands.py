@@ -12,6 +12,7 @@ COMMANDS = {
     "init": ("init:app", "Make a folder with a small deployment that works, to be made your own."),
     "lint": ("lint:app", "List everything that is wrong with a deployment, in one go."),
     "run": ("run:app", "Work on the tickets in a file, from the first word to the outcome."),
+    "reply": ("reply:app", "Deliver what a requester wrote back to a ticket from a file."),
     "simulate": ("simulate:app", "Rehearse tickets of the past: what would be done and charged, and what wrongly."),
     "eval": ("eval:app", "Rehearse tickets with two versions of a deployment; fail below given rates."),
     "serve": ("serve:app", "Work on the tickets of a live helpdesk, until stopped."),

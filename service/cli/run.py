@@ -119,14 +119,14 @@ async def _work(state: State, taken: Iterable[Taken], *, browser: bool, quiet: b
         for ticket_id in _unfinished(run, rows):
             message = f"{ticket_id} was not finished; see the messages above, then run the same command again"
             problems.append(RowProblem(row=rows[ticket_id], message=message))
-        hints = _hints(run, rows.keys())
+        found = hints(run, rows.keys())
         currency, lines = run.deployment.contract.currency, []
         if most_listed is None or len(rows) <= most_listed:
             standing = [await run.helpdesk.get(ticket_id) for ticket_id in rows]
             lines = ticket_lines(run.database, run.deployment.settings.tenant, currency, standing)
         else:
-            hints.insert(0, f"{len(rows):,} tickets were worked on: settle tickets{state_option(state)} lists them")
-    return Worked(tickets=lines, problems=problems, hints=hints, currency=currency)
+            found.insert(0, f"{len(rows):,} tickets were worked on: settle tickets{state_option(state)} lists them")
+    return Worked(tickets=lines, problems=problems, hints=found, currency=currency)
 
 
 def _same(standing: Ticket, new: NewTicket) -> bool:
@@ -146,23 +146,24 @@ def _unfinished(run: Running, tickets: Iterable[str]) -> list[str]:
     return [ticket for ticket in tickets if ticket in still_open or ticket not in begun]
 
 
-def _hints(run: Running, tickets: Set[str]) -> list[str]:
+def hints(run: Running, tickets: Set[str]) -> list[str]:
+    """What people have to do next about ``tickets``."""
     tenant, option = run.deployment.settings.tenant, state_option(run.state)
     with run.database.transaction() as session:
         waiting = tables.approvals(session, tenant, ApprovalState.PENDING)
         signed = kept_contracts(session, tenant=tenant)
-    hints = [
+    found = [
         f"{approval.ticket_id} waits for approval: settle approve {approval.id}{option}"
         for approval in waiting
         if approval.ticket_id in tickets
     ]
     name = run.deployment.contract.contract
     if not any(contract.reference.partition("@")[0] == name for contract in signed):
-        hints.append(
+        found.append(
             f"The contract {name} is not signed, so nothing is charged: settle contract sign --as vendor{option}, "
             f"then settle contract sign --as customer{option}"
         )
-    return hints
+    return found
 
 
 def browser_found() -> bool:
