@@ -11,7 +11,7 @@ The claim proposes the key of a record and nothing else; contracts choose what i
 """
 
 from evaluators.case import Case, Subject
-from evaluators.checks.confirmation import Followup, classify, is_automatic, is_thanks
+from evaluators.checks.confirmation import Followup, classify, is_automatic, is_further_question, is_thanks
 from evaluators.errors import EvaluatorsError, RecordMissing, SourceUnavailable, SubjectRefused, UnknownSource
 from evaluators.observer import MemorySnapshots, Observer, Snapshot, Snapshots
 from evaluators.panel import Examination, examine
@@ -54,6 +54,7 @@ __all__ = [
     "classify",
     "examine",
     "is_automatic",
+    "is_further_question",
     "is_thanks",
     "key_fingerprint",
     "rebuilt_case",

@@ -12,7 +12,7 @@ from agents.planner.issues import Issue, issues, named
 from agents.planner.leftovers import PART_LEFT, left_over
 from agents.task import Task, TaskState
 from agents.ticket import Author, Message, Ticket
-from evaluators import Followup, classify, is_automatic, is_thanks
+from evaluators import Followup, classify, is_automatic, is_further_question, is_thanks
 
 NOTHING_ASKED = "nothing_asked"
 """The reason of a task that stands for words which ask for nothing."""
@@ -160,9 +160,22 @@ def _returned(
         return None  # it answers what is under way, or is for the person who has the ticket
     brought = _brought(selector, words, wishes)
     known = [one for one in brought if one.code != PART_LEFT]
-    if all(one.procedure is not None and named(one.procedure, one.words) for one in known):
+    if all(_another_matter(one, words, wishes) for one in known):
         return Begin(issues=brought, brought_at=written_at)
     return Reopened(tasks=claimed, written_at=written_at)
+
+
+def _another_matter(issue: Issue, words: Sequence[str], wishes: Mapping[str, Sequence[str]]) -> bool:
+    """True if ``issue``, in the words ``words`` of a requester who came back, is surely none that was claimed.
+
+    It names a record of its own; or it is for a procedure that needs none and changes nothing, and is asked in thanks.
+    """
+    if issue.procedure is None:
+        return False
+    if named(issue.procedure, issue.words):
+        return True
+    needs_more = bool(issue.procedure.plan.inputs) or issue.procedure.name in wishes
+    return not needs_more and all(is_further_question(text) for text in words)
 
 
 def _substantive(messages: Sequence[Message]) -> list[Message]:

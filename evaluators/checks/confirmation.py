@@ -53,6 +53,7 @@ _CHINESE_COURTESY = re.compile(_CHINESE)
 _CHINESE_THANKS = ("谢", "感谢")
 _GRATEFUL_SIGNS = ("\U0001f44d", "\U0001f64f", "\u2764")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_WORDS_AND_SHORT_FORMS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _CLOSING = re.compile(
     r"(?:(?:kind|best|warm) regards|regards|best|cheers|sincerely|yours|"
@@ -67,6 +68,18 @@ _COMPLAINTS = _listed(
     noch offen storno trotzdem wann warte warum wo zurück
     """
 )
+_FURTHER = _listed("also another additionally else too auch außerdem noch weitere")
+_FURTHER_CHINESE = ("谢", "另外", "还有", "也", "再问")
+_FAULTS = _listed(
+    """
+    again although answer answered asked but contradict contradicts complaint confused disappointed false however
+    incorrect mean meant never no none nope nor not nothing previous question really refund seriously sorry still though
+    unclear unfortunately useless why wrong yet without cannot
+    aber antwort beantwortet beschwerde doch erneut falsch frage gefragt immer kein keine keinen keinem leider meinte
+    nein nicht nichts nie nochmal ohne trotzdem unklar warum wieso wirklich
+    """
+)
+_FAULTS_CHINESE = ("不", "没", "错", "但", "可是", "投诉", "为什么", "怎么还", "未", "无")
 _MATTERS = _listed(
     "broken complaint damaged money refund wrong beschwerde defekt erstattung falsch geld kaputt rückerstattung"
 )
@@ -125,6 +138,19 @@ def is_thanks(text: str) -> bool:
     grateful = grateful or not _THANKS.isdisjoint(words)
     left = [word for word in words if word not in _THANKS and word not in _COURTESIES]
     return grateful and (not left or _is_name(left, text))
+
+
+def is_further_question(text: str) -> bool:
+    """True if the message thanks, or says that it goes on to something else, asks, and finds fault with nothing.
+
+    Such words do not say that what was answered before is unanswered; anything that could say so is no such message.
+    """
+    body = folded(unquoted(text[: MAX_COURTESY * 20]))
+    words = set(_WORDS_AND_SHORT_FORMS.findall(body))
+    goes_on = not words.isdisjoint(_THANKS | _FURTHER) or any(sign in body for sign in _FURTHER_CHINESE)
+    faults = not words.isdisjoint(_FAULTS) or any(sign in body for sign in _FAULTS_CHINESE)
+    short = any(word.endswith(("n't", "n’t")) for word in words)
+    return "?" in body and goes_on and not faults and not short and len(body) <= MAX_COURTESY
 
 
 def classify(message: Message) -> Followup:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.ticket import Author, Message
-from evaluators import Followup, classify, is_automatic, is_thanks
+from evaluators import Followup, classify, is_automatic, is_further_question, is_thanks
 from tests.evaluators.judging import NOW
 
 
@@ -115,3 +115,33 @@ def test_thanks_always_thank(text: str) -> None:
 def test_a_million_characters_are_not_thanks() -> None:
     assert of("thanks " * 150_000) is Followup.SUBSTANTIVE
     assert of("谢" * 1_000_000) is Followup.SUBSTANTIVE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "thanks, and does that also hold for gift cards?",
+        "Great! Another thing: how long is a gift card valid?",
+        "Vielen Dank! Gilt das auch für Gutscheine?",
+        "谢谢，请问礼品卡有效期多久？",
+    ],
+)
+def test_a_further_question(text: str) -> None:
+    assert is_further_question(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks, but that did not answer my question. Is there one?",
+        "Thanks. Isn't it free?",
+        "How long is it valid?",
+        "Thanks!",
+        "Danke, aber gilt das auch für Gutscheine?",
+        "谢谢，但是你没有回答我的问题？",
+        "Thanks " + "a lot " * 100 + "?",
+        "",
+    ],
+)
+def test_what_may_be_a_complaint_is_no_further_question(text: str) -> None:
+    assert not is_further_question(text)

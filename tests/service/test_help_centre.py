@@ -230,3 +230,37 @@ def test_a_line_that_the_contract_does_not_sign_is_found_before_anything_runs(
     (problem,) = refused.value.problems
     assert (problem.file, problem.line) == (str(path), line)
     assert said in problem.message
+
+
+@pytest.mark.parametrize(
+    "further",
+    ["Thanks! And how long is a gift card valid?", "Vielen Dank! Und wie lange ist ein Gutschein gültig?"],
+)
+async def test_a_further_question_takes_no_charge_back(tmp_path: Path, further: str) -> None:
+    async with help_at_work(tmp_path) as desk:
+        await desk.asks("T-1", ANN, NORWAY, subject="Re: question")
+        await desk.writes("T-1", further)
+        first, second = desk.tasks("T-1")
+        assert (first.state.value, second.about) == ("claimed", (further,))
+        assert (await desk.replies("T-1"))[1:] != [] or second.reason == "no_source"
+        await desk.settle()
+        assert (desk.lines("T-1")[0].state, desk.lines("T-1")[0].amount_minor) == ("settled", 19)
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "Thanks, but that did not answer my question. Do you ship to Norway?",
+        "And do you ship to Norway?",
+        "Thanks. Why can you send it there only in winter?",
+        "Danke, aber liefern Sie nun nach Norwegen?",
+        "This is wrong.",
+    ],
+)
+async def test_an_answer_that_was_none_takes_the_charge_back(tmp_path: Path, back: str) -> None:
+    async with help_at_work(tmp_path) as desk:
+        await desk.asks("T-1", ANN, NORWAY, subject="Re: question")
+        await desk.writes("T-1", back)
+        assert desk.stands("T-1") == ("handed_off", "reopened")
+        await desk.settle()
+        assert desk.charged() == 0
