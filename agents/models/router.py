@@ -163,14 +163,11 @@ class Router:
             at = self._clock.now()
             tokens, micros = self._prices.most(model.name, request, at)
             entry = await self._turn(model.name, tokens, budget)
-            held = budget.reserve(model.name, tokens, micros)
+            held = budget.reserve(model.name, tokens, micros)  # a call that is cancelled stays reserved, in full
             try:
                 response = await _within(model, request, budget.seconds_left)
             except ModelFailed as error:
                 failed = error
-            except BaseException:  # cancelled, or a defect: nobody knows what it took
-                held.settle(held.tokens, held.micros)
-                raise
             else:
                 circuit.succeeded()
                 entry.tokens = self._settle(held, response.usage, at)

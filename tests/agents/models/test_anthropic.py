@@ -319,6 +319,16 @@ async def test_what_is_not_declared_is_not_sent(server: ProviderServer) -> None:
     assert len(server.asked) == 1
 
 
+async def test_a_key_that_looks_like_no_key_is_not_repeated(server: ProviderServer) -> None:
+    def connect() -> anthropic.AsyncAnthropic:
+        return anthropic.AsyncAnthropic(api_key="swordfish", base_url=server.url, max_retries=0)
+
+    server.replies[0] = wire.error("invalid_request_error", 400, "swordfish is odd")
+    failed = await failure(AnthropicModel("anthropic:x", connect=connect, abilities=EVERYTHING, key="swordfish"))
+    assert failed.code == "invalid_request"
+    assert "swordfish" not in f"{failed!r}"
+
+
 async def test_no_key_in_any_log(server: ProviderServer, caplog: pytest.LogCaptureFixture) -> None:
     asked = model(server)
     with caplog.at_level(logging.DEBUG):

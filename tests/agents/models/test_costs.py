@@ -65,6 +65,16 @@ def test_no_usage_that_fits_the_request_costs_more_than_the_most(
         assert prices.micros(model, used, NOON) <= micros
 
 
+def test_the_most_is_for_the_dearest_tokens() -> None:
+    request = ModelRequest(system="", messages=(user("字" * 5_000),), max_output_tokens=10)
+    tokens, micros = Prices().most(SONNET, request, NOON)
+    assert tokens > 15_000
+    all_written = Usage(input_tokens=tokens - 10, cache_write_tokens=tokens - 10, output_tokens=10)
+    assert micros == Prices().micros(SONNET, all_written, NOON)
+    free = Price(input=Decimal(1), output=Decimal(1), cache_write=Decimal(0))
+    assert Prices({"a:b": free}).most("a:b", request, NOON)[1] == tokens
+
+
 def test_tools_and_pictures_are_counted() -> None:
     plain = ModelRequest(system="", messages=(user("a"),))
     tool = ToolSpec(name="find", description="x" * 1000, parameters={"type": "object"})
