@@ -5,6 +5,7 @@
 Nothing here verifies or charges anything: evaluators read claims, billing reads verdicts, and neither is imported.
 """
 
+from agents.agent import Agent, Result
 from agents.claim import Claim
 from agents.clock import Clock, ManualClock, SystemClock
 from agents.effect import EffectObserver, PendingEffect
@@ -20,6 +21,7 @@ from agents.tools import Tool, Toolbox, ToolContext, tool
 from agents.work import Claimed, End, Ended, Superseded, Work
 
 __all__ = [
+    "Agent",
     "AgentsError",
     "Author",
     "Claim",
@@ -46,6 +48,7 @@ __all__ = [
     "Receipt",
     "ReceiptState",
     "Requester",
+    "Result",
     "Run",
     "Superseded",
     "SystemClock",

@@ -4,7 +4,8 @@
     async def refund(ctx: ToolContext, order_id: str, amount: Money) -> Refund:
         \"\"\"Refund an order in the back office.\"\"\"
 
-The input schema comes from the signature, the description from the docstring; the output model is mandatory.
+The input schema comes from the signature, the description from the docstring. A function that needs no context leaves
+it out; an answer that is no pydantic model becomes one with the field ``answer``.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ import re
 import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, create_model
+from pydantic import BaseModel, JsonValue, ValidationError
 
-from agents.canonical import sha256_hex
 from agents.clock import Clock
 from agents.errors import BrowserUnavailable, HelpdeskUnavailable, InvalidTool, ToolFailed, ToolOutcomeUnknown
 from agents.evidence import Evidence, EvidenceStore
@@ -29,6 +29,7 @@ from agents.policy.labels import STAFF, Integrity, Label, Labelled
 from agents.receipt import Effect
 from agents.ticket import Helpdesk
 from agents.tools.http import HttpClient
+from agents.tools.signature import read_signature
 
 if TYPE_CHECKING:
     from agents.tools.browser.session import Browser
@@ -254,7 +255,8 @@ def tool(
 
     def declare(function: Callable[..., Any]) -> Tool:
         called = name or function.__name__
-        input_model, output_model = _models(function, called)
+        shape = read_signature(function, called, ToolContext)
+        input_model, output_model = shape.input_model, shape.output_model
         check_declaration(
             called,
             effect=effect,
@@ -268,18 +270,15 @@ def tool(
             input_model=input_model,
             output_model=output_model,
         )
-        if lookup is not None and _parameters(lookup) != _parameters(function):
-            raise InvalidTool(called, f"its lookup takes other parameters than {', '.join(_parameters(function))}")
-        if rehearse is not None and (
-            _parameters(rehearse) != _parameters(function) or inspect.iscoroutinefunction(rehearse)
-        ):
-            raise InvalidTool(
-                called, f"its rehearse is a plain function of the same parameters: {', '.join(_parameters(function))}"
-            )
+        taken = ", ".join(input_model.model_fields)
+        if lookup is not None and not shape.fits(lookup):
+            raise InvalidTool(called, f"its lookup takes other parameters than {taken}")
+        if rehearse is not None and (not shape.fits(rehearse) or inspect.iscoroutinefunction(rehearse)):
+            raise InvalidTool(called, f"its rehearse is a plain function of the same parameters: {taken}")
         return Tool(
             name=called,
             description=inspect.cleandoc(function.__doc__ or called),
-            version=_version(function),
+            version=shape.version,
             effect=Effect(effect),
             sinks=frozenset(sinks or ()),
             input_model=input_model,
@@ -291,7 +290,7 @@ def tool(
             addresses=frozenset(addresses or ()),
             timeout=timeout,
             tries=tries,
-            function=function,
+            function=shape.function,
             lookup=lookup,
             rehearse=rehearse,
         )
@@ -363,48 +362,6 @@ def _eyes(readers: Readers, owner: str | None) -> frozenset[str] | None:
             return frozenset({owner, STAFF})
         case _:
             return frozenset({STAFF})
-
-
-def _models(function: Callable[..., Any], name: str) -> tuple[type[BaseModel], type[BaseModel]]:
-    try:
-        hints = get_type_hints(function)
-    except NameError as error:
-        raise InvalidTool(name, f"its signature names something unknown: {error}") from None
-    parameters = list(inspect.signature(function).parameters.values())
-    if not parameters or hints.get(parameters[0].name) is not ToolContext:
-        raise InvalidTool(name, "takes `ctx: ToolContext` as its first parameter")
-    output = hints.get("return")
-    if not (isinstance(output, type) and issubclass(output, BaseModel)):
-        raise InvalidTool(name, "returns no pydantic model; annotate it, for example `-> Order`")
-    fields: dict[str, Any] = {}
-    for parameter in parameters[1:]:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise InvalidTool(name, "takes named parameters only, no *, ** or /")
-        if parameter.name not in hints:
-            raise InvalidTool(name, f"parameter {parameter.name} has no type")
-        if parameter.name.startswith("_"):
-            raise InvalidTool(name, f"parameter {parameter.name} begins with an underscore")
-        fields[parameter.name] = (
-            hints[parameter.name],
-            ... if parameter.default is parameter.empty else parameter.default,
-        )
-    try:
-        model = create_model(f"{name.replace('.', '_')}_arguments", __config__=ConfigDict(extra="forbid"), **fields)
-    except Exception as error:
-        raise InvalidTool(name, f"its parameters cannot be described: {str(error).splitlines()[0]}") from error
-    return model, output
-
-
-def _parameters(function: Callable[..., Any]) -> list[str]:
-    return list(inspect.signature(function).parameters)[1:]
-
-
-def _version(function: Callable[..., Any]) -> str:
-    try:
-        source = inspect.getsource(function)
-    except (OSError, TypeError):
-        source = repr(function)
-    return sha256_hex(source.encode())[:12]
 
 
 def _said(error: Exception) -> str:

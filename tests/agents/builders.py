@@ -25,6 +25,7 @@ from agents import (
     tool,
 )
 from agents.documents import parse_document
+from agents.memory_helpdesk import MemoryHelpdesk
 from agents.models import Model
 from agents.planner import Procedure, Replies
 from agents.planner.procedure import compile_procedure
@@ -32,7 +33,6 @@ from agents.policy.approval import Approval, ApprovalState
 from agents.runtime import InlineRuntime
 from agents.tools import reply
 from agents.trace import Event
-from tests.fakes.helpdesk import MemoryHelpdesk
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 REFUND = """\

@@ -6,9 +6,9 @@ import pytest
 
 from agents import ToolFailed, ToolOutcomeUnknown
 from agents.call import Answer, CallEnd
+from agents.memory_helpdesk import MemoryHelpdesk
 from agents.tools import reply
 from tests.agents.builders import Desk, context, desk
-from tests.fakes.helpdesk import MemoryHelpdesk
 
 
 @pytest.mark.parametrize("end", list(CallEnd))

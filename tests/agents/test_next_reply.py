@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from agents import Claimed, Ended, ReceiptState, ToolFailed, ToolOutcomeUnknown
+from agents.memory_helpdesk import MemoryHelpdesk
 from agents.ticket import Message
 from tests.agents.builders import REFUND, Desk, desk, order
-from tests.fakes.helpdesk import MemoryHelpdesk
 
 APPROVE = REFUND.replace(
     'amount: "${order.total}"}}\n  - {id: reply', 'amount: "${order.total}"}, approve: "true"}\n  - {id: reply'

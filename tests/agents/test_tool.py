@@ -65,7 +65,7 @@ def test_arguments_that_do_not_fit_are_refused_before_the_call(args: dict[str, A
     assert failed.value.code == "bad_argument"
 
 
-def no_context(order_id: str) -> Answer:
+def late_context(order_id: str, ctx: ToolContext) -> Answer:
     raise NotImplementedError
 
 
@@ -73,7 +73,7 @@ def no_return(ctx: ToolContext):  # type: ignore[no-untyped-def]
     raise NotImplementedError
 
 
-def plain_return(ctx: ToolContext) -> dict[str, str]:
+def no_schema(ctx: ToolContext) -> Callable[[], int]:
     raise NotImplementedError
 
 
@@ -108,9 +108,9 @@ def good(ctx: ToolContext, order_id: str) -> Answer:
 @pytest.mark.parametrize(
     "function, options, message",
     [
-        (no_context, {"effect": "read"}, "ctx: ToolContext"),
-        (no_return, {"effect": "read"}, "returns no pydantic model"),
-        (plain_return, {"effect": "read"}, "returns no pydantic model"),
+        (late_context, {"effect": "read"}, "takes `ctx: ToolContext` as its first parameter"),
+        (no_return, {"effect": "read"}, "does not say what it returns"),
+        (no_schema, {"effect": "read"}, "its answer cannot be described"),
         (untyped, {"effect": "read"}, "parameter order_id has no type"),
         (many, {"effect": "read"}, "named parameters only"),
         (keywords, {"effect": "read"}, "named parameters only"),
@@ -347,6 +347,23 @@ async def test_a_synchronous_tool_does_not_block_the_others() -> None:
 async def find(ctx: ToolContext, email: str) -> Answer:
     """Find."""
     return Answer(text="a")
+
+
+async def test_a_plain_function_is_a_tool_too() -> None:
+    @tool(effect="read")
+    def total(prices: list[int], discount: int = 0) -> int:
+        """Add up."""
+        return sum(prices) - discount
+
+    @tool(effect="read")
+    async def echo(ctx: ToolContext, text: str) -> list[str]:
+        return [ctx.key, text]
+
+    assert (total.name, total.description) == ("total", "Add up.")
+    assert await total.call(context(), {"prices": [1, 2], "discount": 1}) == {"answer": 2}
+    assert await echo.call(context("k"), {"text": "a"}) == {"answer": ["k", "a"]}
+    with pytest.raises(ToolFailed, match="prices"):
+        await total.call(context(), {"prices": "x"})
 
 
 @pytest.mark.parametrize(
