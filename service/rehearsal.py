@@ -24,7 +24,7 @@ from agents.executor import Executor
 from agents.journal import MemoryJournal
 from agents.knowledge import Library
 from agents.money import Money
-from agents.planner import ProcedureSelector, detect_language
+from agents.planner import Procedure, ProcedureSelector, detect_language
 from agents.planner.issues import Issue
 from agents.planner.plan import Plan
 from agents.receipt import Effect, Receipt, ReceiptState
@@ -42,7 +42,10 @@ from billing.pricing import price
 from evaluators import Finding, MemorySnapshots, Observer, OutcomeTerms, SystemOfRecord
 from evaluators.foresight import Foreseen, foresee
 from service.deployment import Deployment
+from service.doubts import doubtful
+from service.handing_off import handed_off
 from service.reasons import words
+from service.related import ForAPerson
 from service.shown import value
 from service.triage import NOTHING_ASKED, Begin, Close, Exclude, look
 
@@ -246,29 +249,44 @@ class Rehearsal:
             )
             for number, issue in enumerate(issues, 1)
         ]
-        plans = [issue.procedure.plan if issue.procedure else None for issue in issues]
-        ends = await self._run(scene, tasks, plans)
+        procedures = [issue.procedure for issue in issues]
+        ends = await self._run(scene, tasks, procedures)
         return [
-            await self._found(scene, task, plan, end) if plan is not None else _unworked(issue.code, issue.reason)
-            for task, plan, issue, end in zip(tasks, plans, issues, ends, strict=True)
+            _unworked(issue.code, issue.reason)
+            if procedure is None
+            else await self._found(scene, task, procedure.plan, ends.get(task.id))
+            for task, procedure, issue in zip(tasks, procedures, issues, strict=True)
         ]
 
-    async def _run(self, scene: _Scene, tasks: Sequence[Task], plans: Sequence[Plan | None]) -> list[End | None]:
-        """All jobs of the ticket: approvals are given, questions answered as far as the history goes."""
+    async def _run(
+        self, scene: _Scene, tasks: Sequence[Task], procedures: Sequence[Procedure | None]
+    ) -> dict[str, End]:
+        """All jobs of the ticket: approvals are given, questions answered as far as the history goes.
+
+        Returns how each task that has a procedure ends, by its id.
+        """
         executor = self._executor(scene)
+        doubts: dict[str, End] = {}
+        ends: dict[str, End] = {}
         for job in range(1, MAX_JOBS + 1):
             ticket = await scene.helpdesk.get(scene.ticket_id)
-            works = [
-                Work(task=task, run=_run_of(task, plan, job), plan=plan, ticket=ticket, alone=len(tasks) == 1)
-                for task, plan in zip(tasks, plans, strict=True)
-                if plan is not None
-            ]
+            works: list[Work] = []
+            for task, procedure in zip(tasks, procedures, strict=True):
+                if procedure is None or task.id in doubts:
+                    continue
+                doubt = self._doubt(scene, task, ticket, procedure)
+                if doubt is None:
+                    run = _run_of(task, procedure.plan, job)
+                    works.append(Work(task=task, run=run, plan=procedure.plan, ticket=ticket, alone=len(tasks) == 1))
+                else:
+                    doubts[task.id] = handed_off(doubt.code, doubt.reason)
             done = [await executor.run(work, InlineRuntime()) for work in works]
+            ends = doubts | {work.task.id: end for work, end in zip(works, done, strict=True)}
             scene.approvals += [(one.task_id, one.reason) for one in approve_all(scene.journal)]
             waiting = [end for end in done if isinstance(end, Ended) and end.state is TaskState.WAITING_APPROVAL]
             asked = [
-                work.task.id
-                for work, end in zip(works, done, strict=True)
+                task_id
+                for task_id, end in ends.items()
                 if isinstance(end, Ended) and end.state is TaskState.WAITING_REQUESTER
             ]
             scene.questions.update(asked)
@@ -277,8 +295,13 @@ class Rehearsal:
             if not asked and not waiting:
                 await self._tell(executor, works, done)
                 break
-        ends = iter(done)
-        return [None if plan is None else next(ends) for plan in plans]
+        return ends
+
+    def _doubt(self, scene: _Scene, task: Task, ticket: Ticket, procedure: Procedure) -> ForAPerson | None:
+        """Whether the desk would leave the task to a person, as it looks ahead of every job that follows no effect."""
+        if any(receipt.changes_record for receipt in scene.receipts(task.id)):
+            return None
+        return doubtful(task, ticket, procedure, self._deployment.contract, limits_alone=ticket.answered())
 
     async def _tell(self, executor: Executor, works: Sequence[Work], ends: Sequence[End]) -> None:
         """The one reply to several issues."""
@@ -315,7 +338,7 @@ class Rehearsal:
                 why = f"{end.reason}; there is no answer yet"
                 return _with(found, end=RehearsedEnd.WAITING, code=end.code, why=why)
             case Ended():
-                return _with(found, code=end.code, why=f"{end.reason} (step {end.step})")
+                return _with(found, code=end.code, why=f"{end.reason} (step {end.step})" if end.step else end.reason)
             case _:
                 return _with(found, code="too_many_jobs", why=f"it did not end in {MAX_JOBS} stretches of work")
 

@@ -204,3 +204,39 @@ async def test_an_effect_is_never_called_whatever_it_is_declared_as(tmp_path: Pa
         for wish in wishes:
             task = await on.task(wish.format(order))
             assert (task.end, task.proof) == (RehearsedEnd.RESOLVED, Proof.ASSUMED), task
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [
+        (["My mug from order {} arrived broken, please refund me, but only 10 dollars of it."], "limited_wish"),
+        (["My mug arrived broken, please refund me.", "Order {}. But only 10 dollars of it."], "limited_wish"),
+        (["My mug from order {} arrived broken. I want no refund, please send a new one."], "unclear_wish"),
+    ],
+)
+async def test_a_wish_in_doubt_would_be_for_a_person(
+    messages: list[str], code: str, tmp_path: Path, office: Office
+) -> None:
+    order = office.order("ann@example.com")
+    async with stage(tmp_path, office) as on:
+        task = await on.task(*(text.format(order) for text in messages))
+    assert (task.end, task.code, task.effects) == (RehearsedEnd.HANDED_OFF, code, ())
+
+
+async def test_a_wish_beside_the_issue_would_be_for_a_person(tmp_path: Path, office: Office) -> None:
+    order = office.order("ann@example.com")
+    async with stage(tmp_path, office) as on:
+        played = await on.play(f"{BROKEN.format(order=order)} And when does my other parcel come?")
+    assert [(task.end, task.code) for task in played.tasks] == [
+        (RehearsedEnd.RESOLVED, ""),
+        (RehearsedEnd.HANDED_OFF, "part_left"),
+    ]
+    assert played.end is RehearsedEnd.HANDED_OFF
+
+
+async def test_thanks_would_be_closed(tmp_path: Path, office: Office) -> None:
+    async with stage(tmp_path, office) as on:
+        played = await on.play("Thank you!")
+        assert played.tasks != ()  # the subject line may be a matter
+        played = await on.play("I am out of the office until Monday.")
+    assert (played.end, played.tasks, played.replies) == (RehearsedEnd.NOT_WORKED_ON, (), ())
