@@ -1,6 +1,6 @@
 """An agent in your own program: a model, plain functions, and nothing else to set up.
 
-    agent = Agent("anthropic:claude-sonnet-4-5", [order_status])
+    agent = Agent("anthropic:claude-sonnet-5", [order_status])
     result = await agent.run("Where is order 10482?")
     print(result.reply)
 
@@ -145,7 +145,7 @@ class Agent:
             evidence=thread.evidence,
             observer=_Nobody(),
             clock=self._clock,
-            model=self._model,
+            model_for=lambda work: self._model,
         )
         while True:
             thread.job += 1

@@ -6,6 +6,8 @@ from dataclasses import fields
 
 from agents.call import Answer, CallEnd, Caller, Request
 from agents.canonical import fingerprint
+from agents.errors import ModelFailed
+from agents.models.scripted import ScriptedModel
 from agents.planner.replies import Replies
 from agents.policy.decision import Allow, Call, decide
 from agents.progress import Stop
@@ -52,6 +54,13 @@ class _OnRecord(Caller):
         return isinstance(decide(call, request.labels, request.grant, self.toolbox.get(request.tool)), Allow)
 
 
+class _Silent(ScriptedModel):
+    """Says nothing that is not on record."""
+
+    def __init__(self) -> None:
+        super().__init__([ModelFailed("nobody", "is asked", code="unavailable")])
+
+
 async def next_reply(caller: Caller, replies: Replies, work: Work) -> str:
     """The reply that the run would send next if it went on, empty where nobody knows it.
 
@@ -61,7 +70,7 @@ async def next_reply(caller: Caller, replies: Replies, work: Work) -> str:
     parts = {each.name: getattr(caller, each.name) for each in fields(caller)}
     recorded = _OnRecord(**parts | {"on_event": lambda event: None})
     try:
-        await Walk(recorded, replies, work, InlineRuntime(), None).go()
+        await Walk(recorded, replies, work, InlineRuntime(), _Silent()).go()
     except _Next as found:
         return found.text
     except Stop:

@@ -33,7 +33,7 @@ from agents.open_context import FINISH, GIVE_UP, as_text, known, opening, prompt
 from agents.planner.plan import WRITTEN, OpenStep, OpenTool, model_label, said_by
 from agents.policy.labels import PLAN, Label, Labelled
 from agents.progress import Progress
-from agents.receipt import REPLY_TOOL, Effect, Receipt, ReceiptState
+from agents.receipt import MODEL_PREFIX, REPLY_TOOL, Effect, Receipt, ReceiptState
 from agents.task import TaskState
 from agents.trace import EventKind
 
@@ -142,7 +142,7 @@ class OpenLoop:
             task_id=now.work.task.id,
             run_id=now.work.run.id,
             step=f"{self._step.id}.{number}",
-            tool=f"model:{response.model}",
+            tool=f"{MODEL_PREFIX}{response.model}",
             tool_version=said[:12],
             effect=Effect.READ,
             args=args,
@@ -156,6 +156,7 @@ class OpenLoop:
                 "cache_write_tokens": usage.cache_write_tokens,
                 "reasoning_tokens": usage.reasoning_tokens,
                 "request_id": response.request_id,
+                "micros": response.micros,
             },
             started_at=started,
             finished_at=now.caller.clock.now(),

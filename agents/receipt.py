@@ -13,6 +13,9 @@ from agents.evidence import Evidence
 REPLY_TOOL = "conversation.reply"
 """The built-in tool that talks to the requester: it tells, it changes nothing in a system of record."""
 
+MODEL_PREFIX = "model:"
+"""Before the model's name, where a receipt is of its answer and not of a tool."""
+
 
 class Effect(StrEnum):
     """What a tool may do to the world."""
@@ -54,6 +57,11 @@ class Receipt(BaseModel):
     started_at: datetime
     finished_at: datetime | None = None
     evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def of_model(self) -> bool:
+        """True if it is an answer of a model; ``result`` has its tokens, and ``micros`` of a US dollar it cost."""
+        return self.tool.startswith(MODEL_PREFIX)
 
     @property
     def changes_record(self) -> bool:

@@ -35,6 +35,7 @@ from service.helpdesks.embedded import EmbeddedHelpdesk
 from service.journal import SqlJournal, SqlSnapshots
 from service.keys import refuse_wrong_keys
 from service.knowledge import library_in, open_library
+from service.models import DeployedModels
 from service.processes import Processes
 from service.progress import Moment, Progress, silent
 from service.proving import Proving
@@ -96,7 +97,7 @@ async def running(
         InvalidDocument: something in the deployment's folder is wrong.
         ProcessFailed: a process of the deployment did not start.
     """
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is the commands' own
+    _log_to_stderr()
     with _lock(state):
         clock, switch = OffsetClock(state.folder / "clock"), Switch(state.folder)
         deployment = load_deployment(state.deployment)
@@ -121,6 +122,7 @@ async def running(
             verifier, observer = _evaluators(deployment, state, database, evidence, clock, sources)
             async with _browser(browser) as chromium, mcp_servers(deployment, state, secrets, processes.urls) as mcp:
                 told = deployment.tool_settings(secrets, processes.urls)
+                models = _models(deployment, database, clock)
                 executor = Executor(
                     toolbox=tools(deployment.toolbox),
                     replies=deployment.replies,
@@ -130,6 +132,7 @@ async def running(
                     observer=observer,
                     clock=clock,
                     settings=told,
+                    model_for=models.for_work if models is not None else lambda work: None,
                     browser=chromium,
                     library=library,
                     http=HttpClient(deployment.settings.tools.http.rules),
@@ -205,6 +208,8 @@ async def running(
                 finally:
                     watch.cancel()
                     await engine.stop()
+                    if models is not None:
+                        await models.aclose()
         database.close()
 
 
@@ -219,7 +224,7 @@ async def rehearsing(state: State, *, browser: bool = True) -> AsyncIterator[Reh
         InvalidDocument: something in the deployment's folder is wrong.
         ProcessFailed: a process of the deployment did not start.
     """
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    _log_to_stderr()
     clock = OffsetClock(state.folder / "clock")
     deployment = load_deployment(state.deployment)
     secrets = state.secrets(deployment.settings)
@@ -243,6 +248,22 @@ async def rehearsing(state: State, *, browser: bool = True) -> AsyncIterator[Reh
             )
 
 
+def _log_to_stderr() -> None:
+    """stdout is the commands' own; tracebacks show no local variables, for secrets and customers' words are in them."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def _evaluators(
     deployment: Deployment,
     state: State,
@@ -261,6 +282,13 @@ def _evaluators(
     verifier = Verifier(sources=sources, snapshots=snapshots, evidence=evidence, key=key, clock=clock)
     observer = Observer(sources=sources, terms_for=terms_for, snapshots=snapshots, evidence=evidence, clock=clock)
     return verifier, observer
+
+
+def _models(deployment: Deployment, database: Database, clock: Clock) -> DeployedModels | None:
+    settings = deployment.settings
+    if settings.models is None:
+        return None
+    return DeployedModels(settings.models, tenant=settings.tenant, database=database, clock=clock)
 
 
 def _webhook_secret(deployment: Deployment, secrets: Secrets) -> str:

@@ -19,10 +19,10 @@ from sqlmodel import Session
 from agents import tables
 from agents.claim import Claim
 from agents.money import Money
-from agents.planner.plan import Plan, ToolStep
+from agents.planner.plan import OpenStep, Plan, ToolStep
 from agents.policy.approval import Approval, ApprovalState
 from agents.policy.labels import UNTRUSTED, Integrity, Label, Labelled
-from agents.receipt import REPLY_TOOL, Effect, Receipt, ReceiptState
+from agents.receipt import MODEL_PREFIX, REPLY_TOOL, Effect, Receipt, ReceiptState
 from agents.task import Run, Task
 from agents.ticket import Attachment, Ticket
 from agents.tools import Toolbox
@@ -158,7 +158,9 @@ def _intent(handoff: Handoff) -> str:
 
 def _facts(handoff: Handoff, toolbox: Toolbox) -> Iterator[str]:
     """What was read, the newest reading of each step: ``name: value``."""
-    newest = {one.step: one for one in handoff.receipts if one.effect is Effect.READ and _done(one)}
+    newest = {
+        one.step: one for one in handoff.receipts if one.effect is Effect.READ and not one.of_model and _done(one)
+    }
     changes = [
         one.started_at for one in handoff.receipts if one.changes_record and one.state is not ReceiptState.FAILED
     ]
@@ -248,6 +250,8 @@ def _steps(receipts: Sequence[Receipt]) -> Iterator[str]:
 def _did(receipt: Receipt) -> str:
     if receipt.tool == REPLY_TOOL:
         return f"told the requester ({_clean(receipt.step)}; the text is in the thread)"
+    if receipt.of_model:
+        return f"asked {_clean(receipt.tool.removeprefix(MODEL_PREFIX))}"
     return f"{'changed' if receipt.changes_record else 'read'} {_call(receipt.tool, receipt.args)}"
 
 
@@ -277,6 +281,8 @@ def _open(handoff: Handoff) -> Iterator[str]:
     for step in handoff.plan.steps if handoff.plan else ():
         if isinstance(step, ToolStep) and step.id not in made:
             yield f"- not done: {_clean(step.tool)} (step {_clean(step.id)})"
+        if isinstance(step, OpenStep) and f"{step.id}.1" not in made:
+            yield f"- not done: {_text(step.goal)} (step {_clean(step.id)})"
     wrote = max((one.at for one in handoff.ticket.requester_messages()), default=None)
     if handoff.answered_at is None:
         yield "- the requester has no answer to their question yet"

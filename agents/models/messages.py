@@ -193,6 +193,8 @@ class ModelResponse:
     """From sending the request to its last byte."""
     seconds_to_first_token: float | None = None
     """None where the answer was not streamed."""
+    micros: int | None = None
+    """What it cost in millionths of a US dollar; None where nobody counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """From ``provider:model`` to a model.
 
-    model = open_model("anthropic:claude-sonnet-4-5")
+    model = open_model("anthropic:claude-sonnet-5")
 
 The key is in the environment; the SDK is imported when the model is first asked.
 """

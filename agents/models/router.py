@@ -8,10 +8,11 @@ Every attempt is paid for: the most that it can cost is reserved before it, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -20,7 +21,7 @@ from agents.clock import Clock, SystemClock
 from agents.errors import ModelFailed
 from agents.models.budget import Reservation, RunBudget
 from agents.models.costs import Prices
-from agents.models.messages import Finish, Model, ModelRequest, ModelResponse, Usage
+from agents.models.messages import Abilities, Finish, Model, ModelRequest, ModelResponse, Usage
 from agents.models.traffic import Circuit, Entry, Rate, Throttle
 from agents.models.wire import WireModel, unable
 
@@ -141,6 +142,14 @@ class Router:
             return refused
         raise failed
 
+    def abilities(self, role: Role, need: Need = _ANY) -> Abilities:
+        """Of the first candidate that can be asked."""
+        for candidate in self._roles.get(role, ()):
+            with contextlib.suppress(ModelFailed):
+                if candidate.serves(need):
+                    return self._model(candidate.model).abilities
+        return Abilities()
+
     async def aclose(self) -> None:
         """Close the connections of every model that was opened."""
         for model in self._models.values():
@@ -170,8 +179,8 @@ class Router:
                 failed = error
             else:
                 circuit.succeeded()
-                entry.tokens = self._settle(held, response.usage, at)
-                return response
+                entry.tokens, cost = self._settle(held, response.usage, at)
+                return replace(response, micros=cost)
             entry.tokens = tokens if failed.may_have_cost else 0
             held.settle(*((tokens, micros) if failed.may_have_cost else (0, 0)))
             pause = failed.retry_after if failed.retry_after is not None else _backoff(attempt)
@@ -183,8 +192,8 @@ class Router:
                 raise failed
         raise AssertionError("the last attempt returns or raises")
 
-    def _settle(self, held: Reservation, usage: Usage, at: datetime) -> int:
-        """What the answer took; the whole reservation where the provider does not say."""
+    def _settle(self, held: Reservation, usage: Usage, at: datetime) -> tuple[int, int]:
+        """What the answer took in tokens and micro-dollars; the whole reservation where the provider does not say."""
         used = usage.input_tokens + usage.output_tokens
         try:
             micros = self._prices.micros(held.model, usage, at)
@@ -193,7 +202,7 @@ class Router:
         if not usage.input_tokens:
             used, micros = held.tokens, held.micros
         held.settle(used, micros)
-        return used
+        return used, micros
 
     async def _turn(self, model: str, tokens: int, budget: RunBudget) -> Entry:
         """Wait until the provider's rate lets another request pass."""

@@ -211,7 +211,7 @@ class Desk:
             journal=self.journal,
             helpdesk=self.helpdesk,
             evidence=self.evidence,
-            model=self.model,
+            model_for=lambda work: self.model,
             observer=self.observer,
             clock=self.clock,
             on_event=self.told.append,

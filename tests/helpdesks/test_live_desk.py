@@ -69,7 +69,7 @@ async def live(folder: Path, office: Office, django: DjangoDesk) -> AsyncIterato
             f'[helpdesk]\nkind = "django-helpdesk"\nurl = "{proxy.url}"\ntoken = "{django.agent.token}"\n'
             f'agent_user = {django.agent.id}\noverlap_seconds = 0\npoll_seconds = 3600\nwebhook_secret = "{SECRET}"\n'
         )
-        async with desk_at_work(folder, office, helpdesk=section) as desk:
+        async with desk_at_work(folder, office, sections=section) as desk:
             doorbell = Doorbell()
             service = Service(desk.run, doorbell=doorbell, progress=desk.moments.append)
             service.begin(None)

@@ -201,9 +201,18 @@ def swapped(name: str, *, change: Callable[[Callable[..., Any]], Callable[..., A
 
 @asynccontextmanager
 async def desk_at_work(
-    folder: Path, office: Office, *, tools: Swap = lambda toolbox: toolbox, signed: bool = True, helpdesk: str = ""
+    folder: Path,
+    office: Office,
+    *,
+    tools: Swap = lambda toolbox: toolbox,
+    signed: bool = True,
+    sections: str = "",
+    edit: Callable[[Path], None] = lambda deployment: None,
 ) -> AsyncIterator[RetailDesk]:
-    """A desk of its own for one test, in ``folder``; the back office is shared. ``helpdesk`` is a section of TOML."""
+    """A desk of its own for one test, in ``folder``; the back office is shared.
+
+    ``sections`` of TOML are added to its settings; ``edit`` may change its files.
+    """
     copy, moments = folder / "retail", list[Moment]()
     shutil.copytree(RETAIL, copy, ignore=shutil.ignore_patterns(".settle", "__pycache__", "back_office", "tools"))
     settings = (RETAIL / "settle.toml").read_text(encoding="utf-8")
@@ -213,7 +222,8 @@ async def desk_at_work(
     settings = settings.replace('"tools/', f'"{RETAIL}/tools/')
     for name, value in CREDENTIALS.items():
         settings = settings.replace(f"${{secret.{name}}}", value)
-    (copy / "settle.toml").write_text(f"{settings}\n{helpdesk}", encoding="utf-8")
+    (copy / "settle.toml").write_text(f"{settings}\n{sections}", encoding="utf-8")
+    edit(copy)
     state = make_state(folder / "state", copy)
     async with running(state, browser=False, tools=tools, progress=moments.append) as run:
         if signed:

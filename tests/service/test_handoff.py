@@ -19,6 +19,7 @@ from agents.claim import Claim
 from agents.documents import parse_document
 from agents.errors import ModelFailed
 from agents.evidence import Evidence
+from agents.planner.leftovers import PART_LEFT
 from agents.planner.procedure import compile_procedure
 from agents.policy.approval import Approval, ApprovalState
 from agents.receipt import REPLY_TOOL, Effect, Receipt, ReceiptState
@@ -97,7 +98,7 @@ def order(order_id: str, **fields: JsonValue) -> dict[str, JsonValue]:
 # Every reason has words.
 
 STOPPING = {
-    "hand_off", "handed_off", "for_a_person", "ForAPerson", "_failed", "_fail", "Deny", "ToolFailed"
+    "hand_off", "_hand_off", "handed_off", "for_a_person", "ForAPerson", "_failed", "_fail", "Deny", "ToolFailed"
 }  # fmt: skip
 """What is called with the code of a reason to stop."""
 
@@ -112,6 +113,7 @@ def _codes(*, calls: set[str], folder: str) -> Iterator[tuple[str, str]]:
                     found += [each.value for each in node.keywords if each.arg == "code"]
                     given = [(one.body, one.orelse) if isinstance(one, ast.IfExp) else (one,) for one in node.args]
                     found += next((parts for parts in given if any(map(_code, parts))), ())
+                    found += [part for one in node.args if isinstance(one, ast.BoolOp) for part in one.values]
             yield from ((path.relative_to(ROOT).as_posix(), code) for code in map(_code, found) if code)
 
 
@@ -126,6 +128,7 @@ def stops_in_code() -> dict[str, set[str]]:
     for folder in ("agents", "service"):
         for module, code in _codes(calls=STOPPING, folder=folder):
             said[module].add(code)
+    said["agents/planner/leftovers.py"].add(PART_LEFT)
     listed, _, _ = str(ModelFailed.__doc__).partition("``retryable``")
     said["agents/errors.py"] |= {f"model_{code}" for code in re.findall(r"``([a-z_]+)``", listed) if code != "code"}
     return said

@@ -44,7 +44,7 @@ def started(tmp_path: Path, office: Office) -> Started:
 
     def start(**rollout: Any) -> AbstractAsyncContextManager[RetailDesk]:
         lines = [f"{name} = {_toml(value)}\n" for name, value in rollout.items()]
-        return desk_at_work(tmp_path, office, helpdesk="\n[rollout]\n" + "".join(lines))
+        return desk_at_work(tmp_path, office, sections="\n[rollout]\n" + "".join(lines))
 
     return start
 

@@ -1,0 +1,39 @@
+"""The model of one run: whoever the router finds for a role, within the run's budget."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from agents.models.budget import RunBudget
+from agents.models.messages import Abilities, ModelRequest, ModelResponse, StreamEvent, TextDelta
+from agents.models.router import Need, Role, Router
+
+
+class RunModel:
+    """Implements `Model`: each answer may come from another candidate, and all are paid from one budget."""
+
+    def __init__(self, router: Router, role: Role, budget: RunBudget, need: Need) -> None:
+        self._router = router
+        self._role = role
+        self._budget = budget
+        self._need = need
+
+    @property
+    def name(self) -> str:
+        """The role; an answer says which model gave it."""
+        return f"role:{self._role}"
+
+    @property
+    def abilities(self) -> Abilities:
+        """Of the candidate that is asked first."""
+        return self._router.abilities(self._role, self._need)
+
+    async def respond(self, request: ModelRequest) -> ModelResponse:
+        """The answer of the first candidate that gives one; `ModelFailed` if none does or the budget is used up."""
+        return await self._router.respond(self._role, request, self._budget, need=self._need)
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
+        """The whole answer at once: another candidate may have to give it."""
+        response = await self.respond(request)
+        yield TextDelta(text=response.turn.text)
+        yield response

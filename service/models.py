@@ -1,0 +1,69 @@
+"""The models of a deployment: whom a run asks, and from which budget it is paid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agents.clock import Clock
+from agents.models.budget import Day, RunBudget, Spent
+from agents.models.messages import Model
+from agents.models.naming import open_model
+from agents.models.router import Role, Router
+from agents.models.run_model import RunModel
+from agents.receipt import Receipt
+from agents.tables import receipts_of_task
+from agents.work import Work
+from service.database import Database
+from service.model_settings import ModelSettings
+from service.spending import SqlSpending
+
+
+class DeployedModels:
+    """What ``[models]`` of settle.toml names."""
+
+    def __init__(self, settings: ModelSettings, *, tenant: str, database: Database, clock: Clock) -> None:
+        self._settings = settings
+        self._tenant = tenant
+        self._database = database
+        self._clock = clock
+        self._spending = SqlSpending(database)
+        self._router = Router(
+            settings.roles,
+            open_model=self._open,
+            prices=settings.price_book,
+            rates=settings.throttles,
+            clock=clock,
+        )
+
+    def for_work(self, work: Work) -> Model | None:
+        """Whoever executes the open steps of this run, on what its earlier jobs left of its budget."""
+        if not self._settings.executor:
+            return None
+        with self._database.reading() as session:
+            receipts = receipts_of_task(session, self._tenant, work.task.id)
+        budget = RunBudget(
+            self._settings.limits,
+            clock=self._clock,
+            started_at=self._clock.now(),
+            spent=spent(one for one in receipts if one.run_id == work.run.id),
+            day=Day(tenant=self._tenant, spending=self._spending, cap=self._settings.micros_per_day),
+        )
+        return RunModel(self._router, Role.EXECUTOR, budget, self._settings.need(work.run.procedure.partition("@")[0]))
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._router.aclose()
+
+    def _open(self, name: str) -> Model:
+        return open_model(name, abilities=self._settings.declared(name))
+
+
+def spent(receipts: Iterable[Receipt]) -> Spent:
+    """What the answers of models among ``receipts`` took."""
+    answers = [one.result for one in receipts if one.of_model and isinstance(one.result, dict)]
+
+    def total(*names: str) -> int:
+        counts = (answer.get(name) for answer in answers for name in names)
+        return sum(count for count in counts if isinstance(count, int))
+
+    return Spent(calls=len(answers), tokens=total("input_tokens", "output_tokens"), micros=total("micros"))
