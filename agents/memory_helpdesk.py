@@ -16,8 +16,11 @@ class MemoryHelpdesk:
 
     def __init__(self) -> None:
         self.tickets: dict[str, Ticket] = {}
+        """By id."""
         self.sent: dict[tuple[str, str], Message] = {}
+        """By ticket and key: what the agent told requesters."""
         self.notes: list[tuple[str, str]] = []
+        """(ticket, text) of notes and handoffs, in order."""
         self._changes: set[tuple[str, str]] = set()
 
     def open(

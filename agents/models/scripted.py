@@ -85,8 +85,10 @@ class ScriptedModel:
         yield response
 
     def finish(self) -> None:
-        """`UnusedAnswers` unless the whole script was used."""
+        """`UnusedAnswers` unless the whole script was used, `UnexpectedRequest` if more than that was asked for."""
         left = len(self._answers) - len(self.requests)
+        if left < 0:
+            raise UnexpectedRequest(f"{self.name} was asked {-left} times more than the script has answers")
         if left > 0:
             raise UnusedAnswers(f"{left} of {len(self._answers)} answers of {self.name} were not asked for")
 

@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import BaseModel
 
-from agents import (
-    End,
-    Executor,
-    ManualClock,
-    MemoryEvidenceStore,
-    MemoryJournal,
-    Money,
-    PendingEffect,
-    Run,
-    Task,
-    Tool,
-    Toolbox,
-    ToolContext,
-    Work,
-    tool,
-)
-from agents.documents import parse_document
-from agents.memory_helpdesk import MemoryHelpdesk
-from agents.models import Model
-from agents.planner import Procedure, Replies
-from agents.planner.procedure import compile_procedure
+from agents import End, ManualClock, MemoryEvidenceStore, Money, PendingEffect, Tool, ToolContext, Work, tool
+from agents.planner import Replies
 from agents.policy.approval import Approval, ApprovalState
 from agents.runtime import InlineRuntime
-from agents.tools import reply
-from agents.trace import Event
+from agents.testing import NOW, MemoryHelpdesk, Workbench
 
-NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 REFUND = """\
 procedure: refund
 version: 3
@@ -160,62 +138,32 @@ class Observer:
         self.seen.append(effect)
 
 
-@dataclass
-class Desk:
-    """Runs jobs of one ticket, T-1, against the shop."""
+class Desk(Workbench):
+    """A workbench with the shop and a procedure for refunds; a job at a time is run on its ticket."""
 
-    shop: Shop = field(default_factory=Shop)
-    journal: MemoryJournal = field(default_factory=MemoryJournal)
-    helpdesk: MemoryHelpdesk = field(default_factory=MemoryHelpdesk)
-    clock: ManualClock = field(default_factory=lambda: ManualClock(NOW))
-    told: list[Event] = field(default_factory=list)
-    extra: tuple[Tool, ...] = ()
-    text: str = REFUND
-    replies: Replies = REPLIES
-    language: str = "en"
-    model: Model | None = None
-    evidence: MemoryEvidenceStore = field(default_factory=MemoryEvidenceStore)
+    observer: Observer
 
-    def __post_init__(self) -> None:
-        self.observer = Observer(self.shop.log)
-        self.toolbox = Toolbox([*self.shop.tools(), reply, *self.extra])
-
-    def procedure(self) -> Procedure:
-        """The procedure, compiled."""
-        return compile_procedure(parse_document(self.text, "p.yaml"), self.toolbox, self.replies)
-
-    def work(self, *, job: int = 1, run: int = 1) -> Work:
-        """A job on the ticket as it stands."""
-        ticket = self.helpdesk.tickets["T-1"]
-        task = Task(
-            tenant="acme",
-            id="task-1",
-            ticket_id="T-1",
-            requester=ticket.requester,
-            language=self.language,
-            opened_at=NOW,
+    def __init__(
+        self,
+        *,
+        shop: Shop | None = None,
+        extra: tuple[Tool, ...] = (),
+        text: str = REFUND,
+        replies: Replies = REPLIES,
+        **parts: Any,
+    ) -> None:
+        self.shop = shop or Shop()
+        super().__init__(
+            [*self.shop.tools(), *extra],
+            procedure=text,
+            replies=replies,
+            observer=Observer(self.shop.log),
+            **parts,
         )
-        plan = self.procedure().plan
-        run_ = Run(tenant="acme", id=f"task-1:run-{run}", task_id=task.id, procedure=plan.procedure, job=job)
-        return Work(task=task, run=run_, plan=plan, ticket=ticket)
 
     async def run(self, work: Work | None = None, *, runtime: InlineRuntime | None = None) -> End:
         """Run a job to its end."""
         return await self.executor().run(work or self.work(), runtime or InlineRuntime())
-
-    def executor(self) -> Executor:
-        """An executor on this desk's parts."""
-        return Executor(
-            toolbox=self.toolbox,
-            replies=self.replies,
-            journal=self.journal,
-            helpdesk=self.helpdesk,
-            evidence=self.evidence,
-            model_for=lambda work: self.model,
-            observer=self.observer,
-            clock=self.clock,
-            on_event=self.told.append,
-        )
 
     def answer(self, *, approved: bool = True) -> Approval:
         """A person answers the question that stands."""

@@ -6,7 +6,7 @@ import pytest
 
 from agents import ToolFailed, ToolOutcomeUnknown
 from agents.call import Answer, CallEnd
-from agents.memory_helpdesk import MemoryHelpdesk
+from agents.testing import MemoryHelpdesk
 from agents.tools import reply
 from tests.agents.builders import Desk, context, desk
 

@@ -18,7 +18,7 @@ from agents.policy.approval import Approval, ApprovalState
 from agents.policy.decision import Allow, Call, Decision, Deny, NeedsApproval, decide
 from agents.policy.grant import Filled, Fixed, Grant, Hole, Slot, Source
 from agents.policy.labels import PLAN, STAFF, UNTRUSTED, Integrity, Label
-from tests.agents.builders import NOW
+from agents.testing import NOW
 from tests.agents.test_labels import LABELS
 
 

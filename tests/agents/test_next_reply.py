@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents import Claimed, Ended, ReceiptState, ToolFailed, ToolOutcomeUnknown
-from agents.memory_helpdesk import MemoryHelpdesk
+from agents.testing import MemoryHelpdesk
 from agents.ticket import Message
 from tests.agents.builders import REFUND, Desk, desk, order
 

@@ -14,8 +14,8 @@ from sqlmodel import Session, SQLModel, create_engine, text
 from agents import Claim, Effect, Evidence, Receipt, ReceiptState, Requester, Run, Task, TaskState, tables
 from agents.journal import MemoryJournal, TargetTaken
 from agents.policy.approval import Approval, ApprovalState
+from agents.testing import NOW
 from agents.trace import Event, EventKind
-from tests.agents.builders import NOW
 
 TASK = Task(
     tenant="acme",

@@ -7,8 +7,7 @@ from datetime import timedelta
 import pytest
 
 from agents import Author, ManualClock, Message, Requester, SystemClock
-from agents.memory_helpdesk import MemoryHelpdesk
-from tests.agents.builders import NOW
+from agents.testing import NOW, MemoryHelpdesk
 
 
 def test_own_words_leave_out_quotes_automatic_replies_and_answered_subjects() -> None:

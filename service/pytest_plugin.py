@@ -1,0 +1,62 @@
+"""The pytest plugin ``settle``: what `agents.testing` has, as fixtures.
+
+Every pytest run of an environment with Settle in it loads this module, so it imports nothing of Settle: each fixture
+does when it is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from agents.models.scripted import Answer
+    from agents.testing import ManualClock, MemoryHelpdesk, ScriptedModel, Workbench
+
+
+@pytest.fixture
+def fake_clock() -> ManualClock:
+    """A clock that stands at `agents.testing.NOW` and moves only when told to."""
+    from agents.testing import NOW, ManualClock
+
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def fake_helpdesk() -> MemoryHelpdesk:
+    """A helpdesk in memory, without any ticket."""
+    from agents.testing import MemoryHelpdesk
+
+    return MemoryHelpdesk()
+
+
+@pytest.fixture
+def scripted_model() -> Iterator[Callable[..., ScriptedModel]]:
+    """``scripted_model("words", call("shop__find"), ...)`` is a model that gives these answers, one a request.
+
+    The test fails where one of its models was asked more often than it has answers, or less often.
+    """
+    from agents.testing import ScriptedModel
+
+    made: list[ScriptedModel] = []
+
+    def scripted(*answers: Answer, **options: Any) -> ScriptedModel:
+        made.append(ScriptedModel(answers, **options))
+        return made[-1]
+
+    yield scripted
+    for model in made:
+        model.finish()
+
+
+@pytest.fixture
+def workbench(fake_clock: ManualClock, fake_helpdesk: MemoryHelpdesk) -> Callable[..., Workbench]:
+    """``workbench(tools, procedure=..., ...)`` is an `agents.testing.Workbench` with the test's clock and helpdesk."""
+    from agents.testing import Workbench
+
+    def made(*tools: Any, **parts: Any) -> Workbench:
+        return Workbench(tools, **{"clock": fake_clock, "helpdesk": fake_helpdesk} | parts)
+
+    return made
