@@ -4,9 +4,9 @@ The pytest plugin of Settle (`service.pytest_plugin`) hands all of this out as f
 """
 
 from agents.clock import ManualClock
+from agents.memory_helpdesk import MemoryHelpdesk
 from agents.models.scripted import ScriptedModel, UnexpectedRequest, UnusedAnswers, call
 from agents.policy.decision import Allow, Deny, NeedsApproval
-from agents.memory_helpdesk import MemoryHelpdesk
 from agents.testing.workbench import NOW, REQUESTER, Workbench, on_record, said
 
 __all__ = [

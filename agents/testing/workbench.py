@@ -24,6 +24,7 @@ from agents.effect import EffectObserver, PendingEffect
 from agents.evidence import MemoryEvidenceStore
 from agents.executor import Executor
 from agents.journal import MemoryJournal
+from agents.memory_helpdesk import MemoryHelpdesk
 from agents.models.messages import Model
 from agents.planner import Plan, Procedure, Replies
 from agents.planner.plan import said_by
@@ -35,7 +36,6 @@ from agents.policy.labels import PLAN, STAFF, Integrity, Label, Labelled
 from agents.receipt import Receipt
 from agents.runtime import InlineRuntime
 from agents.task import Run, Task, TaskState
-from agents.memory_helpdesk import MemoryHelpdesk
 from agents.tools import Tool, Toolbox, ToolContext, knowledge, reply
 from agents.tools.http import HttpClient
 from agents.trace import Event
