@@ -57,6 +57,7 @@ def workbench(fake_clock: ManualClock, fake_helpdesk: MemoryHelpdesk) -> Callabl
     from agents.testing import Workbench
 
     def made(*tools: Any, **parts: Any) -> Workbench:
-        return Workbench(tools, **{"clock": fake_clock, "helpdesk": fake_helpdesk} | parts)
+        parts = {"clock": fake_clock, "helpdesk": fake_helpdesk} | parts
+        return Workbench(tools, **parts)
 
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from agents import Claimed, Ended, TaskState, ToolFailed
 from agents.errors import InvalidDocument
@@ -80,7 +81,7 @@ def test_what_a_procedure_may_call_is_in_its_grant() -> None:
 
 def test_the_policy_decides_by_where_arguments_come_from() -> None:
     bench, shop = refunds()
-    amount = {"minor": 2500, "currency": "USD"}
+    amount: JsonValue = {"minor": 2500, "currency": "USD"}
     assert bench.decide("shop.refund", order_id="10001", amount=amount) == Allow()
     assert bench.decide("shop.refund", order_id=on_record("10001"), amount=on_record(amount)) == Allow()
     asked = bench.decide("shop.refund", order_id=said("10001"), amount=on_record(amount))
