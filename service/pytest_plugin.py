@@ -57,7 +57,8 @@ def workbench(fake_clock: ManualClock, fake_helpdesk: MemoryHelpdesk) -> Callabl
     from agents.testing import Workbench
 
     def made(*tools: Any, **parts: Any) -> Workbench:
-        parts = {"clock": fake_clock, "helpdesk": fake_helpdesk} | parts
+        parts.setdefault("clock", fake_clock)
+        parts.setdefault("helpdesk", fake_helpdesk)
         return Workbench(tools, **parts)
 
     return made
