@@ -11,9 +11,9 @@ from collections import Counter
 
 from pydantic import JsonValue, ValidationError
 
+from agents.answers import Answers
 from agents.call import CallEnd
-from agents.canonical import fingerprint, sha256_hex
-from agents.errors import ModelFailed
+from agents.canonical import fingerprint
 from agents.models.messages import (
     Finish,
     Model,
@@ -24,8 +24,6 @@ from agents.models.messages import (
     ToolCall,
     ToolResult,
     Turn,
-    from_json,
-    to_json,
     user,
 )
 from agents.models.tool_names import ToolNames
@@ -33,9 +31,8 @@ from agents.open_context import FINISH, GIVE_UP, as_text, known, opening, prompt
 from agents.planner.plan import WRITTEN, OpenStep, OpenTool, model_label, said_by
 from agents.policy.labels import PLAN, Label, Labelled
 from agents.progress import Progress
-from agents.receipt import MODEL_PREFIX, REPLY_TOOL, Effect, Receipt, ReceiptState
+from agents.receipt import REPLY_TOOL, Effect
 from agents.task import TaskState
-from agents.trace import EventKind
 
 MAX_MISTAKES = 5
 """Answers in a row that lead to nothing (an unknown tool, bad arguments, a refused call) before a person takes over."""
@@ -60,7 +57,7 @@ NOTHING_BEGUN = frozenset(
 
 
 class OpenLoop:
-    """One open step of a now."""
+    """One open step of a pass."""
 
     def __init__(self, now: Progress, step: OpenStep, model: Model, *, ask: bool) -> None:
         self._now = now
@@ -75,22 +72,23 @@ class OpenLoop:
         self._seen: Counter[str] = Counter()
         self._effects: Counter[str] = Counter()
         self._mistakes = 0
+        self._answers = Answers(now, step.id, model)
 
     async def go(self) -> Labelled:
         """What the model found out; the walk stops where a person, or the requester, is needed first."""
         number = heard = 0
         while number < self._step.max_answers:
             number += 1
-            standing = self._receipt(number)
             words = self._now.work.ticket.requester_messages()
-            now_heard = _heard(standing) if standing is not None else len(words)
+            standing = self._answers.heard(number)
+            now_heard = len(words) if standing is None else standing
             if number == 1:
                 self._context += [value.shown_label() for value in known(self._now).values()]
                 self._history.append(opening(self._now, self._step, self._model, heard=now_heard))
             elif now_heard > heard:
                 said: list[JsonValue] = [message.text for message in words[heard:now_heard]]
                 self._history.append(user(as_text({"requester": said})))
-            answer = await self._ask(number, now_heard)
+            answer = await self._answers.ask(number, now_heard, self._request)
             heard = now_heard
             self._history.append(answer.turn)
             found = await self._act(number, answer)
@@ -102,69 +100,8 @@ class OpenLoop:
                 self._now.hand_off("model_lost", "the model's last answers led to nothing", self._step.id)
         return self._now.hand_off("step_unfinished", "the model's answers are used up", self._step.id)
 
-    async def _ask(self, number: int, heard: int) -> ModelResponse:
-        """The model's answer number ``number``: the one on record, or a new one."""
-        now, key = self._now, self._key(number)
-
-        async def ask() -> JsonValue:
-            if self._receipt(number) is None:
-                try:
-                    await self._respond(number, heard)
-                except ModelFailed as error:
-                    return {"failed": error.code, "why": str(error)}
-            return {"key": key}
-
-        done = await now.once(f"{self._step.id}.answer.{number}", ask)
-        assert isinstance(done, dict), "ask() answers with a record"
-        if "failed" in done:
-            now.hand_off(f"model_{done['failed']}", str(done["why"]), self._step.id)
-        receipt = self._receipt(number)
-        assert receipt is not None, "an answer has a receipt"
-        response = from_json(now.caller.context.evidence_store.get(receipt.evidence[0].sha256))
-        if response.finish in (Finish.REFUSED, Finish.OVERFLOW):
-            now.hand_off(f"model_{response.finish.value}", f"{response.model} gave no answer", self._step.id)
-        return response
-
-    async def _respond(self, number: int, heard: int) -> None:
-        now = self._now
-        request = ModelRequest(system=prompt(), messages=tuple(self._history), tools=self._specs)
-        started = now.caller.clock.now()
-        response = await self._model.respond(request)
-        kept = now.caller.context.evidence_store.put(
-            to_json(response), media_type="application/json", label=f"answer of {response.model}"
-        )
-        usage = response.usage
-        said = sha256_hex(prompt().encode())
-        args: dict[str, JsonValue] = {"prompt": said, "heard": heard, "answer": number}
-        receipt = Receipt(
-            tenant=now.work.task.tenant,
-            key=self._key(number),
-            task_id=now.work.task.id,
-            run_id=now.work.run.id,
-            step=f"{self._step.id}.{number}",
-            tool=f"{MODEL_PREFIX}{response.model}",
-            tool_version=said[:12],
-            effect=Effect.READ,
-            args=args,
-            args_sha256=fingerprint(args),
-            procedure=now.work.run.procedure,
-            state=ReceiptState.DONE,
-            result={
-                "input_tokens": usage.input_tokens,
-                "output_tokens": usage.output_tokens,
-                "cache_read_tokens": usage.cache_read_tokens,
-                "cache_write_tokens": usage.cache_write_tokens,
-                "reasoning_tokens": usage.reasoning_tokens,
-                "request_id": response.request_id,
-                "micros": response.micros,
-            },
-            started_at=started,
-            finished_at=now.caller.clock.now(),
-            evidence=(kept,),
-        )
-        now.note(EventKind.MODEL_ANSWERED, receipt.step, {"model": response.model, "receipt": receipt.key})
-        now.caller.journal.finish(receipt, events=now.events)
-        now.events.clear()
+    def _request(self) -> ModelRequest:
+        return ModelRequest(system=prompt(), messages=tuple(self._history), tools=self._specs)
 
     async def _act(self, number: int, answer: ModelResponse) -> Labelled | None:
         """Do what the answer asks for; what was found, if it ends the step."""
@@ -269,18 +206,6 @@ class OpenLoop:
     def _mistake(self, call: ToolCall, message: str) -> ToolResult:
         self._mistakes += 1
         return _result(call, message, failed=True)
-
-    def _key(self, number: int) -> str:
-        return f"{self._now.work.run.id}:{self._step.id}.answer.{number}"
-
-    def _receipt(self, number: int) -> Receipt | None:
-        return self._now.caller.journal.receipt(self._now.work.task.tenant, self._key(number))
-
-
-def _heard(receipt: Receipt) -> int:
-    heard = receipt.args["heard"]
-    assert isinstance(heard, int), "written by _respond"
-    return heard
 
 
 def _result(call: ToolCall, text: str, *, failed: bool) -> ToolResult:
