@@ -22,7 +22,7 @@ from agents.journal import Journal, TargetTaken, target_of
 from agents.policy.approval import Approval, ApprovalState
 from agents.policy.decision import Call, Deny, NeedsApproval, decide
 from agents.policy.grant import Grant, Source
-from agents.policy.labels import Integrity, Label
+from agents.policy.labels import Label
 from agents.receipt import REPLY_TOOL, Effect, Receipt, ReceiptState
 from agents.task import Run, Task
 from agents.ticket import Helpdesk
@@ -349,12 +349,10 @@ class Caller:
 
 
 def _as_modified(request: Request, approval: Approval | None) -> Request:
-    """The call as the person who approved it wants it; the arguments are theirs then."""
+    """The call as the person who approved it wants it; nothing but that approval vouches for the arguments."""
     if approval is None or approval.modified_args is None:
         return request
-    by = Label(integrity=Integrity.OPERATOR, origins=frozenset({f"approval by {approval.decided_by}"}))
-    labels = dict.fromkeys(approval.modified_args, by)
-    return replace(request, args=approval.modified_args, labels=labels, approval_id=approval.id)
+    return replace(request, args=approval.modified_args, labels={}, approval_id=approval.id)
 
 
 def _approval_id(request: Request) -> str:

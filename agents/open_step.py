@@ -8,11 +8,12 @@ the model says is labelled with the join of all it was shown, and each of its ca
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from pydantic import JsonValue, ValidationError
 
 from agents.answers import Answers
-from agents.call import CallEnd
+from agents.call import Answer, CallEnd
 from agents.canonical import fingerprint
 from agents.models.messages import (
     Finish,
@@ -30,9 +31,11 @@ from agents.models.tool_names import ToolNames
 from agents.open_context import FINISH, GIVE_UP, as_text, known, opening, prompt, specs
 from agents.planner.plan import WRITTEN, OpenStep, OpenTool, model_label, said_by
 from agents.policy.labels import PLAN, Label, Labelled
+from agents.policy.links import leads_elsewhere
 from agents.progress import Progress
 from agents.receipt import REPLY_TOOL, Effect
 from agents.task import TaskState
+from agents.tools.tool import Tool
 
 MAX_MISTAKES = 5
 """Answers in a row that lead to nothing (an unknown tool, bad arguments, a refused call) before a person takes over."""
@@ -45,6 +48,7 @@ NOTHING_BEGUN = frozenset(
         "approval_rejected",
         "bad_argument",
         "calls_used_up",
+        "foreign_address",
         "host_not_granted",
         "not_for_reader",
         "not_granted",
@@ -116,7 +120,7 @@ class OpenLoop:
             else:
                 results.append(await self._call(f"{self._step.id}.{number}.{index}", one))
         if not calls and answer.turn.text.strip() and answer.finish is Finish.ANSWERED:
-            await self._write(number, answer.turn.text.strip())
+            results += await self._write(number, answer.turn.text.strip())
         elif not calls:
             self._mistakes += 1
             results.append(Text(text="That was no answer: call a tool, or write to the requester in plain words."))
@@ -157,12 +161,23 @@ class OpenLoop:
         if answer.end is CallEnd.FAILED:
             if not reads and answer.code not in NOTHING_BEGUN:
                 now.hand_off(answer.code, answer.reason, place)
-            return self._mistake(call, f"{answer.code}: {answer.reason}")
+            return self._mistake(call, self._refusal(answer, tool, place, args))
         assert tool is not None, "an unknown tool is denied"
         assert answer.receipt is not None, "a call that is done has a receipt"
         output = tool.labelled(answer.receipt.result, step=place, args=args, requester=task.requester.email)
         self._context.append(output.shown_label())
         return _result(call, self._shown(call, as_text({"answer": output.without_secrets()})), failed=False)
+
+    def _refusal(self, answer: Answer, tool: Tool | None, place: str, args: Mapping[str, Labelled]) -> str:
+        """Why a call failed, as the model is told: tools say in errors what they say in answers, for the same eyes."""
+        if answer.code == "approval_rejected":
+            return f"{answer.code}: a person said no"
+        if tool is not None:
+            said = tool.labelled({}, step=place, args=args, requester=self._now.work.task.requester.email).label
+            if said.readers == frozenset():
+                return answer.code
+            self._context.append(said)
+        return f"{answer.code}: {answer.reason}"
 
     def _shown(self, call: ToolCall, text: str) -> str:
         """``text`` within bounds, with a remark where the same call has answered the same before."""
@@ -179,7 +194,8 @@ class OpenLoop:
         listed = hole is not None and bool(hole.one_of) and value in hole.one_of
         return Labelled(data=value, label=PLAN if listed else model_label(self._context, self._step.id))
 
-    async def _write(self, number: int, text: str) -> None:
+    async def _write(self, number: int, text: str) -> list[Part]:
+        """Tell the requester; what the model is told where that is refused."""
         label = model_label(self._context, self._step.id)
         place = f"{self._step.id}.{number}"
         answer = await self._now.attempt(
@@ -190,8 +206,12 @@ class OpenLoop:
             key=f"{self._now.work.run.id}:{place}.message",
             slot=self._step.id,
         )
-        if answer.end is CallEnd.FAILED:
+        if answer.end is not CallEnd.FAILED:
+            return []
+        if answer.code not in NOTHING_BEGUN:
             self._now.hand_off(answer.code, answer.reason, place)
+        self._mistakes += 1
+        return [Text(text=f"That was not sent: {self._refusal(answer, None, place, {})}")]
 
     def _finish(self, call: ToolCall) -> tuple[Labelled | None, str]:
         try:
@@ -200,6 +220,11 @@ class OpenLoop:
             self._mistakes += 1
             first = error.errors(include_url=False)[0]
             return None, f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        hosts = self._now.caller.context.http.rules.hosts
+        linked = [name for name, value in found.model_dump(mode="json").items() if leads_elsewhere(value, hosts)]
+        if linked:
+            self._mistakes += 1
+            return None, f"{', '.join(linked)} names a web address of a host not granted; leave it out"
         label = model_label(self._context, self._step.id)
         return Labelled(data=found.model_dump(mode="json"), label=label), ""
 

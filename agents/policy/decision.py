@@ -11,8 +11,9 @@ from pydantic import JsonValue
 
 from agents.canonical import fingerprint
 from agents.policy.approval import Approval
-from agents.policy.grant import Grant, Source
+from agents.policy.grant import Grant, Hole, Source
 from agents.policy.labels import STAFF, UNTRUSTED, Integrity, Label
+from agents.policy.links import leads_elsewhere
 from agents.receipt import Effect
 from agents.tools.tool import Tool
 
@@ -98,6 +99,10 @@ def decide(call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool | N
     for name in sorted(tool.addresses & call.args.keys()):
         if _host(call.args[name]) not in grant.hosts:
             return Deny("host_not_granted", f"{name} of {tool.name} leads to a host that this run may not address")
+    written = [name for name, source in sorted(call.sources.items()) if source == Hole() and name in call.args]
+    linked = [name for name in written if leads_elsewhere(call.args[name], grant.hosts)]
+    if linked and tool.told != "staff":
+        return Deny("foreign_address", f"{', '.join(linked)} of {tool.name} names a web address of a host not granted")
     hidden = _hidden(call, labels, grant, tool)
     secret = [name for name in hidden if not labels.get(name, UNTRUSTED).readers]
     if secret:

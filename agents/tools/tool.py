@@ -25,7 +25,7 @@ from agents.clock import Clock
 from agents.errors import BrowserUnavailable, HelpdeskUnavailable, InvalidTool, ToolFailed, ToolOutcomeUnknown
 from agents.evidence import Evidence, EvidenceStore
 from agents.knowledge.library import Library
-from agents.policy.labels import STAFF, Integrity, Label, Labelled
+from agents.policy.labels import STAFF, Integrity, Label, Labelled, join_all
 from agents.receipt import Effect
 from agents.ticket import Helpdesk
 from agents.tools.http import HttpClient
@@ -162,7 +162,8 @@ class Tool:
 
         ``requester`` is the e-mail address of the task's requester. Records are for the eyes of their owner; whose they
         are is known only where a trusted argument says so. What untrusted words picked, of nobody knows whose records,
-        is untrusted: no effect may rest on it.
+        is untrusted: no effect may rest on it. What untrusted arguments were not for, the output is not for either: it
+        may repeat them.
         """
         origins = frozenset({f"step {step}"})
         labels = {path: Label(integrity=level, origins=origins) for path, level in self.outputs.items()}
@@ -172,6 +173,10 @@ class Tool:
         picked = owner is None and any(arg.weakest().integrity < Integrity.DIRECTORY for arg in args.values())
         eyes = requester if self.owned_by is None else owner
         value = value.read_by({path: _eyes(readers, eyes) for path, readers in self.readers.items()})
+        given = join_all(
+            label for label in map(Labelled.weakest, args.values()) if label.integrity < Integrity.DIRECTORY
+        )
+        value = value.weakened(Label(integrity=Integrity.OPERATOR, readers=given.readers))
         if owner is not None:
             return value.owned(owner)
         return value.weakened(Label(integrity=Integrity.UNTRUSTED)) if picked else value
