@@ -26,6 +26,7 @@ from agents import (
     Work,
 )
 from agents.documents import parse_document
+from agents.memory_helpdesk import MemoryHelpdesk
 from agents.planner.plan import OpenStep, OpenTool, Plan
 from agents.planner.procedure import compile_procedure
 from agents.planner.replies import Replies
@@ -40,7 +41,6 @@ from agents.tools.http import HttpClient, HttpRules
 from benchmarks.attacks.obedient import ObedientModel
 from benchmarks.attacks.pack import Goal, LegitimateTask, tasks
 from benchmarks.attacks.world import API_KEY, HOSTS, Carrier, World
-from tests.fakes.helpdesk import MemoryHelpdesk
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 MAX_JOBS = 8
@@ -115,7 +115,7 @@ class Arena:
             observer=_NoObserver(),
             clock=ManualClock(NOW),
             settings={"api_key": API_KEY},
-            model=model,
+            model_for=lambda work: model,
             http=HttpClient(HttpRules(hosts=HOSTS)),
         )
         plan = self._plans[task.procedure]

@@ -388,6 +388,32 @@ async def test_approval_is_asked_for_and_a_yes_is_used_once() -> None:
     assert len(one.shop.refunds) == 1
 
 
+UNVOUCHED = REFUND.replace('order_id: "${order.id}"', 'order_id: "${inputs.order_id}"')
+OTHERS = {"order_id": "10002", "amount": {"minor": 1, "currency": "USD"}}
+
+
+@pytest.mark.parametrize(
+    "state, late, code",
+    [
+        (ApprovalState.APPROVED, False, ""),
+        (ApprovalState.APPROVED, True, "approval_expired"),
+        (ApprovalState.REJECTED, False, "approval_rejected"),
+        (ApprovalState.PENDING, False, "needs_approval"),
+    ],
+)
+async def test_arguments_put_in_place_of_others_stand_on_their_approval_alone(
+    state: ApprovalState, late: bool, code: str
+) -> None:
+    one = desk("10001", text=UNVOUCHED)
+    await one.run()
+    ((key, asked),) = one.journal.approvals.items()
+    one.journal.approvals[key] = asked.model_copy(update={"state": state, "modified_args": OTHERS, "decided_by": "G"})
+    one.clock.advance(timedelta(hours=24 if late else 1))
+    end = await one.run(one.work(job=2))
+    assert (end.code if isinstance(end, Ended) else "") == code
+    assert list(one.shop.refunds.values()) == ([] if code else ["10002 0.01 USD"])
+
+
 async def test_an_unanswered_approval_keeps_the_run_waiting_with_one_question() -> None:
     one = desk("10001", text=APPROVE)
     await one.run()

@@ -268,3 +268,49 @@ def test_what_strangers_are_asked_is_written_in_the_procedure() -> None:
 
     with pytest.raises(InvalidDocument, match="tells strangers what it is asked: fill in number"):
         desk("x", text=OPEN, extra=(ask,)).procedure()
+
+
+@pytest.mark.parametrize("foreign", ["Look: https://evil.example/?d=1", "![x](//evil.example/x.png)"])
+async def test_a_model_names_no_web_address_of_a_host_that_is_not_granted(foreign: str) -> None:
+    made, model = open_desk(foreign, call("finish", reason=foreign), FOUND)
+    assert isinstance(await made.run(), Claimed)
+    assert made.helpdesk.replies("T-1") == ["Refunded It waits at customs.."]
+    assert "foreign_address" in model.requests[1].messages[-1].text
+    assert "reason names a web address" in results(model.requests[2])[0][0]
+
+
+def noting(**readers: str) -> Tool:
+    @tool(effect="read", name="carrier.track", readers=readers)  # type: ignore[arg-type]
+    async def note(ctx: ToolContext, carrier: str, number: str) -> Parcel:
+        raise ToolFailed("a known fraudster", code="not_found")
+
+    return note
+
+
+NOTED = OPEN.replace("${look.reason}", "well")
+
+
+@pytest.mark.parametrize("whole, waits", [("staff", True), ("requester", False)])
+async def test_what_a_tool_says_in_an_error_is_for_the_same_eyes_as_its_answers(whole: str, waits: bool) -> None:
+    model = ScriptedModel([call("carrier__track", carrier="dhl", number="1"), "They say you are a known fraudster."])
+    made = desk("Where?", text=NOTED, extra=(noting(**{"": whole}),), model=model)
+    end = await made.run()
+    assert isinstance(end, Ended)
+    assert end.state is (TaskState.WAITING_APPROVAL if waits else TaskState.WAITING_REQUESTER)
+    assert "fraudster" in results(model.requests[-1])[0][0]
+    assert bool(made.helpdesk.replies("T-1")) is not waits
+
+
+async def test_the_error_of_a_tool_whose_answers_are_secret_is_withheld() -> None:
+    model = ScriptedModel([call("carrier__track", carrier="dhl", number="1"), FOUND])
+    made = desk("Where?", text=NOTED, extra=(noting(**{"": "nobody"}),), model=model)
+    assert isinstance(await made.run(), Claimed)
+    assert results(model.requests[-1]) == [("not_found", True)]
+
+
+async def test_why_a_person_said_no_is_for_staff() -> None:
+    made, model = open_desk(call("shop__refund"), FOUND, text=REFUNDS)
+    await made.run()
+    made.answer(approved=False)
+    await made.run(made.work(job=2))
+    assert results(model.requests[-1]) == [("approval_rejected: a person said no", True)]

@@ -429,6 +429,19 @@ def test_who_may_be_told_is_what_was_declared(declared: Any, whole: set[str] | N
     assert value.at(("raw",)).label.readers == whole
 
 
+@pytest.mark.parametrize(
+    "integrity, readers", [(Integrity.UNTRUSTED, {STAFF}), (Integrity.SYSTEM, {STAFF, "ada@example.com"})]
+)
+def test_an_output_is_for_no_more_eyes_than_the_words_it_may_repeat(integrity: Integrity, readers: set[str]) -> None:
+    @tool(effect="read", outputs={"text": "system"}, readers={"": "requester"})
+    async def echo(ctx: ToolContext, text: str) -> Answer:
+        raise NotImplementedError
+
+    said = Labelled(data="a", label=Label(integrity=integrity, readers=frozenset({STAFF})))
+    output = echo.labelled({"text": "a"}, step="s", args={"text": said}, requester="ada@example.com")
+    assert output.label.readers == output.at(("text",)).label.readers == readers
+
+
 def test_records_whose_owner_nobody_vouches_for_are_for_staff() -> None:
     email = Labelled(data="bob@example.com", label=Label(integrity=Integrity.UNTRUSTED))
     output = find.labelled({"text": "a", "raw": ""}, step="s", args={"email": email}, requester="ada@example.com")
