@@ -15,6 +15,7 @@ from agents.tables import receipts_of_task
 from agents.work import Work
 from service.database import Database
 from service.model_settings import ModelSettings
+from service.model_use import model_use
 from service.spending import SqlSpending
 
 
@@ -60,10 +61,5 @@ class DeployedModels:
 
 def spent(receipts: Iterable[Receipt]) -> Spent:
     """What the answers of models among ``receipts`` took."""
-    answers = [one.result for one in receipts if one.of_model and isinstance(one.result, dict)]
-
-    def total(*names: str) -> int:
-        counts = (answer.get(name) for answer in answers for name in names)
-        return sum(count for count in counts if isinstance(count, int))
-
-    return Spent(calls=len(answers), tokens=total("input_tokens", "output_tokens"), micros=total("micros"))
+    used = model_use(receipts)
+    return Spent(calls=used.calls, tokens=used.tokens, micros=used.micros)

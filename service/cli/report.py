@@ -12,6 +12,7 @@ import typer
 from service.cli.books import StateOption, open_books
 from service.cli.commands import refuse
 from service.cli.output import AsJson, print_json, print_table, say
+from service.model_use import NOT_ASKED
 from service.shown import lasted
 from service.weekly import Figures, Period, WeeklyReport, weekly_report
 
@@ -41,7 +42,10 @@ def report(
     state: StateOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report week by week: resolved, verified, handed off and why, reopened, satisfaction, effort, charges, credits."""
+    """Report week by week: what was resolved, verified, handed off and why, reopened, charged and credited.
+
+    With satisfaction, effort and the cost of models, for each procedure, outcome type and language too.
+    """
     with open_books(state) as books:
         now = books.clock.now()
         timezone = ZoneInfo(books.contract.period.timezone)
@@ -104,8 +108,36 @@ def _print(made: WeeklyReport) -> None:
         f"Median first reply {lasted(made.total.first_reply.median_seconds)}, "
         f"resolution {lasted(made.total.resolution.median_seconds)}. "
         f"{effort.reads} reads, {effort.changes} changes, {effort.messages} messages, {effort.approvals} approvals "
-        f"asked, {lasted(effort.tool_seconds)} in tools; no model was called."
+        f"asked, {lasted(effort.tool_seconds)} in tools."
     )
+    _print_models(made)
+
+
+def _print_models(made: WeeklyReport) -> None:
+    """By week and procedure, so that a version that asks models can be compared with one that does not."""
+    asked = made.total.models
+    if not asked.calls:
+        say(f"{NOT_ASKED.capitalize()}.")
+        return
+    rows = [(_span(week.first, week.last), week.figures) for week in made.weeks]
+    rows += [(group.name or "-", group.figures) for group in made.by_procedure]
+    print_table(
+        ("Models", "Calls>", "Tokens>", "Cost>", "Calls per resolution>", "Per resolution>", "Per verified>"),
+        [
+            (
+                name,
+                one.models.calls,
+                one.models.tokens,
+                one.models.cost,
+                "-" if one.models.calls_per_resolved is None else f"{one.models.calls_per_resolved:.2f}",
+                one.models.cost_each(one.resolved) or "-",
+                one.models.cost_each(one.verified) or "-",
+            )
+            for name, one in [*rows, ("in all", made.total)]
+        ],
+    )
+    if asked.remark:
+        say(asked.remark)
 
 
 def _print_figures(first: str, rows: list[tuple[str, Figures]]) -> None:

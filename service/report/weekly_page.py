@@ -88,6 +88,31 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRow:
+    """What models took for a part of the tasks, in words; costs in US dollars."""
+
+    name: str
+    calls: str
+    tokens: str
+    cost: str
+    calls_each: str
+    """For each resolution."""
+    cost_each: str
+    cost_verified: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPart:
+    """All that the page shows of models."""
+
+    facts: tuple[tuple[str, str, str], ...]
+    remark: str
+    weeks: tuple[ModelRow, ...]
+    procedures: tuple[ModelRow, ...]
+    total: ModelRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WeeklyPage:
     """All that the page shows."""
 
@@ -105,6 +130,8 @@ class WeeklyPage:
     handed_off: int
     facts: tuple[tuple[str, str, str], ...]
     """(name, value, note) of times, satisfaction and what the work took."""
+    models: ModelPart | None
+    """None where no model was asked."""
     weeks: Table
     tables: tuple[Table, ...]
     """The parts that share something."""
@@ -143,6 +170,7 @@ def weekly_page(report: WeeklyReport) -> WeeklyPage:
         reasons=_reasons(total),
         handed_off=total.handed_off,
         facts=_facts(total),
+        models=_models(report),
         weeks=_weeks(report),
         tables=_tables(report),
         empty=total.tasks == 0 and not total.charges and not total.credits,
@@ -331,6 +359,42 @@ def _facts(total: Figures) -> tuple[tuple[str, str, str], ...]:
         ("Time in tools", lasted(effort.tool_seconds), f"in {many(effort.runs, 'run')}, their browser included"),
         ("Asked of people", f"{effort.approvals:,}", "approvals"),
     )
+
+
+def _models(report: WeeklyReport) -> ModelPart | None:
+    total, used = report.total, report.total.models
+    if not used.calls:
+        return None
+    each, verified = used.cost_each(total.resolved) or "–", used.cost_each(total.verified) or "–"
+    return ModelPart(
+        facts=(
+            ("Cost of models", used.cost, f"{many(used.calls, 'call')}, {used.tokens:,} tokens"),
+            ("Cost per resolution", each, f"of all tasks, by {total.resolved:,} resolved"),
+            ("Cost per verified resolution", verified, f"of all tasks, by {total.verified:,} proven"),
+        ),
+        remark=used.remark,
+        weeks=tuple(_model_row(span(week.first, week.last), week.figures) for week in report.weeks),
+        procedures=tuple(_model_row(group.name or "none chosen", group.figures) for group in report.by_procedure),
+        total=_model_row("In all", total),
+    )
+
+
+def _model_row(name: str, figures: Figures) -> ModelRow:
+    used = figures.models
+    return ModelRow(
+        name=name,
+        calls=f"{used.calls:,}",
+        tokens=f"{used.tokens:,}",
+        cost=_narrow(used.cost_each(1)) or "none asked",
+        calls_each="–" if used.calls_per_resolved is None else f"{used.calls_per_resolved:.2f}",
+        cost_each=_narrow(used.cost_each(figures.resolved)) or "–",
+        cost_verified=_narrow(used.cost_each(figures.verified)) or "–",
+    )
+
+
+def _narrow(cost: str) -> str:
+    """For a column whose heading names the currency."""
+    return cost.replace("at least", "≥").removesuffix(" USD")
 
 
 def _weeks(report: WeeklyReport) -> Table:

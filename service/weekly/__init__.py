@@ -7,13 +7,14 @@ to the cent. Money of different currencies is never added up.
 """
 
 from service.weekly.counting import weekly_report
-from service.weekly.model import Effort, Figures, Group, ReasonCount, Satisfaction, Times, Week, WeeklyReport
+from service.weekly.model import Effort, Figures, Group, ModelCost, ReasonCount, Satisfaction, Times, Week, WeeklyReport
 from service.weekly.period import Period
 
 __all__ = [
     "Effort",
     "Figures",
     "Group",
+    "ModelCost",
     "Period",
     "ReasonCount",
     "Satisfaction",

@@ -19,9 +19,20 @@ from agents.task import Task, TaskState
 from billing import Outcome, ledger
 from billing.outcome import outcomes
 from billing.transitions import OutcomeState
+from service.model_use import model_use
 from service.reasons import words
 from service.satisfaction import ratings
-from service.weekly.model import Effort, Figures, Group, ReasonCount, Satisfaction, Times, Week, WeeklyReport
+from service.weekly.model import (
+    Effort,
+    Figures,
+    Group,
+    ModelCost,
+    ReasonCount,
+    Satisfaction,
+    Times,
+    Week,
+    WeeklyReport,
+)
 from service.weekly.period import Period
 
 LOW_RATING = 2
@@ -195,6 +206,7 @@ def _figures(records: Sequence[_Record], posted: Sequence[_Posted]) -> Figures:
         first_reply=_times(one.first_reply for one in records if one.first_reply is not None),
         resolution=_times(one.outcome.claimed_at - one.task.opened_at for one in records if one.outcome),
         effort=_effort(records),
+        models=_models(records, resolved=len(claimed), verified=verified.total()),
         charges=_money((one.currency, one.minor) for one in posted if one.minor > 0),
         credits=_money((one.currency, -one.minor) for one in posted if one.minor < 0),
         net=_money((one.currency, one.minor) for one in posted),
@@ -224,7 +236,7 @@ def _times(spans: Iterable[timedelta]) -> Times:
 
 def _effort(records: Iterable[_Record]) -> Effort:
     records = list(records)
-    receipts = [receipt for one in records for receipt in one.receipts]
+    receipts = [receipt for one in records for receipt in one.receipts if not receipt.of_model]
     spent = sum((one.finished_at - one.started_at for one in receipts if one.finished_at is not None), timedelta())
     return Effort(
         runs=sum(one.runs for one in records),
@@ -234,6 +246,16 @@ def _effort(records: Iterable[_Record]) -> Effort:
         not_done=sum(one.state is not ReceiptState.DONE for one in receipts),
         tool_seconds=round(spent / timedelta(seconds=1)),
         approvals=sum(one.approvals for one in records),
+    )
+
+
+def _models(records: Sequence[_Record], *, resolved: int, verified: int) -> ModelCost:
+    used = model_use(receipt for one in records for receipt in one.receipts)
+    return ModelCost(
+        **used.model_dump(),
+        calls_per_resolved=round(used.calls / resolved, 2) if resolved else None,
+        micros_per_resolved=used.micros_each(resolved),
+        micros_per_verified=used.micros_each(verified),
     )
 
 

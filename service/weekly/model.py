@@ -7,6 +7,7 @@ from datetime import date
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from agents.money import Money
+from service.model_use import ModelUse
 
 
 class _Model(BaseModel):
@@ -46,7 +47,7 @@ class Times(_Model):
 
 
 class Effort(_Model):
-    """What the work took. Procedures call no models, so there is no model's price; these are what is recorded."""
+    """What the work took, models apart: see `ModelCost`."""
 
     runs: int
     reads: int
@@ -59,6 +60,20 @@ class Effort(_Model):
     """Time spent in tools, their browser included; calls that did not come back are left out."""
     approvals: int
     """Questions to people."""
+
+
+class ModelCost(ModelUse):
+    """What models took for these tasks, resolved or not, in all and for each that was. Costs are in US dollars.
+
+    What is None below has nothing to be divided by; each is at least so much where something is ``uncounted``.
+    """
+
+    calls_per_resolved: float | None
+    """Two decimal places."""
+    micros_per_resolved: int | None
+    """``micros / resolved``, rounded up."""
+    micros_per_verified: int | None
+    """``micros / verified``, rounded up."""
 
 
 class Figures(_Model):
@@ -106,6 +121,7 @@ class Figures(_Model):
     resolution: Times
     """From bringing an issue to the claim."""
     effort: Effort
+    models: ModelCost
     charges: tuple[Money, ...]
     """Posted in the period, whenever the ticket was opened; one amount per currency."""
     credits: tuple[Money, ...]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from agents.money import Money
 from billing import ledger, reconcile
 from service.database import Database
+from service.model_use import NOT_ASKED
 from service.weekly import Figures, Group, Period, WeeklyReport, weekly_report
 from tests.service.weeks import CLAIMED, DAY, HOUR, MINUTE, MONDAY, PRICES, RETURNS, SETTLES, End, Issue, Story, tell
 
@@ -78,6 +79,7 @@ def counted(
         for _, story, _ in found
         if (written := [i.replied_after for i in story.issues if i.replied_after is not None and i.procedure])
     ]
+    answers = [micros for _, _, i in found if i.procedure for micros in i.answers]
     return {
         "tickets": len({n for n, _, _ in found}),
         "tasks": len(found),
@@ -105,6 +107,8 @@ def counted(
         "credits": credits,
         "reads": sum(bool(i.procedure) for _, _, i in found),
         "approvals": sum(i.end is End.APPROVAL for _, _, i in found),
+        "tool_seconds": sum(2 for _, _, i in found if i.procedure),
+        "models": (len(answers), 1_024 * len(answers), sum(filter(None, answers)), answers.count(None)),
     }  # fmt: skip
 
 
@@ -125,6 +129,8 @@ def said(figures: Figures) -> dict[str, object]:
         "credits": sum(one.minor for one in figures.credits),
         "reads": figures.effort.reads,
         "approvals": figures.effort.approvals,
+        "tool_seconds": figures.effort.tool_seconds,
+        "models": (figures.models.calls, figures.models.tokens, figures.models.micros, figures.models.uncounted),
     }
 
 
@@ -141,6 +147,7 @@ ISSUES = st.builds(
     claimed_after=st.integers(1, 4_000).map(lambda minutes: timedelta(minutes=minutes)),
     reason=st.sampled_from(["no_procedure", "approval_rejected", "tool_failed"]),
     replied_after=st.none() | st.integers(0, 90).map(lambda minutes: timedelta(minutes=minutes)),
+    answers=st.lists(st.none() | st.integers(0, 2_000_000), max_size=3).map(tuple),
 )
 STORIES = st.lists(
     st.builds(
@@ -286,6 +293,45 @@ def test_a_ticket_with_two_issues_is_rated_once(database: Database) -> None:
         ("refund-damaged-item@3", 1),
         ("", 1),
     ]
+
+
+def test_the_cost_of_a_resolution_holds_what_the_others_cost(database: Database) -> None:
+    by_model = [
+        Issue(end=End.CHARGED, procedure="lookup@1", answers=(1_000_000, 500_000)),
+        Issue(end=End.UNDECIDED, procedure="lookup@1", answers=(1,)),
+        Issue(end=End.HANDED, procedure="lookup@1", answers=(250_000,)),
+    ]
+    compiled = [Issue(end=End.CHARGED, procedure="lookup@2")] * 2
+    nobodys = [Issue(end=End.HANDED, procedure="")]
+    stories = [Story(opened_at=MONDAY, issues=(issue,)) for issue in (*by_model, *compiled, *nobodys)]
+    report = reported(database, stories)
+    before, after, none = (group.figures.models for group in report.by_procedure)
+    assert (before.calls, before.calls_per_resolved, before.micros) == (4, 2.0, 1_750_001)
+    assert (before.micros_per_resolved, before.micros_per_verified) == (875_001, 1_750_001), "rounded up"
+    assert (after.calls, after.calls_per_resolved, after.micros_per_resolved, after.cost) == (0, 0.0, 0, NOT_ASKED)
+    assert (none.calls_per_resolved, none.micros_per_resolved, none.micros_per_verified) == (None, None, None)
+    assert report.total.models.micros_per_resolved == 437_501
+    assert report.total.models.cost == "1.750001 USD"
+
+
+@pytest.mark.parametrize(
+    ("answers", "cost", "remark"),
+    [
+        ((), "no model was asked", ""),
+        ((0,), "0.00 USD", ""),
+        ((1_200_000, 45), "1.200045 USD", ""),
+        ((1_200_000, None), "at least 1.20 USD", "The cost of 1 of 2 answers is not known: nobody counted it."),
+        ((None,), "not known", "The cost of 1 of 1 answers is not known: nobody counted it."),
+    ],
+)
+def test_a_cost_that_nobody_counted_is_no_price(
+    database: Database, answers: tuple[int | None, ...], cost: str, remark: str
+) -> None:
+    models = reported(
+        database, [Story(opened_at=MONDAY, issues=(Issue(end=End.WINDOW, answers=answers),))]
+    ).total.models
+    assert (models.cost, models.remark) == (cost, remark)
+    assert models.cost_each(0) == ""
 
 
 def test_the_same_state_gives_the_same_report(database: Database) -> None:

@@ -135,6 +135,30 @@ def test_a_single_ticket_has_a_page_without_odd_figures(state: State, tmp_path: 
     assert not re.search(r"\bnan\b|\bNone\b|\binf\b", page.words)
 
 
+ASKED = [
+    Story(opened_at=MONDAY, issues=(Issue(end=End.CHARGED, procedure="lookup@1", answers=(12_300, None)),)),
+    Story(opened_at=MONDAY, issues=(Issue(end=End.WINDOW, procedure="lookup@1", answers=(700,)),)),
+    Story(opened_at=MONDAY, issues=(Issue(end=End.CHARGED, procedure="lookup@2"),)),
+]
+
+
+def test_what_models_cost_is_shown_by_version(state: State, tmp_path: Path) -> None:
+    page = page_of(reported(filled(state, ASKED)), tmp_path)
+    assert "Cost of models at least 0.013 USD 3 calls, 3,072 tokens" in page.words
+    assert "The cost of 1 of 3 answers is not known" in page.words
+    assert "lookup@1 3 3,072 ≥ 0.013 1.50 ≥ 0.0065 ≥ 0.0065" in page.words
+    assert "lookup@2 0 0 none asked 0.00 – –" in page.words
+    said = command("--state", state.folder, "--from", "2026-10-05", "--to", "2026-11-01").stdout
+    assert "The cost of 1 of 3 answers is not known" in said
+    assert "at least 0.0065 USD" in said
+
+
+def test_a_page_without_models_names_no_price(state: State, tmp_path: Path) -> None:
+    page = page_of(reported(filled(state, STORIES)), tmp_path)
+    assert "Models No model was asked." in page.words
+    assert "Cost of models" not in page.words
+
+
 @pytest.fixture(scope="module")
 def tab() -> Iterator[Tab]:
     with sync_playwright() as playwright:
@@ -146,7 +170,7 @@ def tab() -> Iterator[Tab]:
 @pytest.mark.parametrize("weeks", [1, 4, 53])
 def test_chromium_shows_it_at_every_width(state: State, tab: Tab, weeks: int) -> None:
     period = Period.weeks_until(MONDAY + 8 * DAY, weeks, PERIOD.timezone)
-    path = write_weekly(reported(filled(state, STORIES), period), state.folder / "weekly.html")
+    path = write_weekly(reported(filled(state, [*STORIES, *ASKED]), period), state.folder / "weekly.html")
     complaints: list[str] = []
     tab.on("console", lambda message: complaints.append(message.text))
     for width in (1200, 390):
@@ -190,8 +214,9 @@ def test_the_last_weeks_are_reported_if_nothing_is_named(state: State) -> None:
 def test_people_read_tables(state: State) -> None:
     result = command("--state", filled(state, STORIES).folder)
     assert result.exit_code == 0
-    for text in ("2026-10-05 to 2026-10-11", "no procedure fits (no_procedure)", "refund-damaged-item@3", "no model"):
+    for text in ("2026-10-05 to 2026-10-11", "no procedure fits (no_procedure)", "refund-damaged-item@3"):
         assert text in result.stdout
+    assert result.stdout.endswith("No model was asked.\n")
     empty = command("--state", state.folder, "--from", "2020-01-01", "--to", "2020-01-05")
     assert "Nothing was handed to a person." in empty.stdout
 

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from pydantic import JsonValue
 from sqlmodel import Session
 
 from agents import tables
 from agents.policy.approval import Approval
-from agents.receipt import REPLY_TOOL, Effect, Receipt, ReceiptState
+from agents.receipt import MODEL_PREFIX, REPLY_TOOL, Effect, Receipt, ReceiptState
 from agents.task import Run, Task, TaskState
 from agents.ticket import Requester, Ticket
 from billing import record_claim, record_verdict, requester_returned
@@ -73,6 +74,8 @@ class Issue:
     """Of those that are handed to a person at once."""
     replied_after: timedelta | None = None
     """The agent's reply, if it wrote one."""
+    answers: tuple[int | None, ...] = ()
+    """Of a model: what each cost in millionths of a dollar, None where nobody counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +117,9 @@ def _tell(session: Session, ticket: Ticket, story: Story, issue: Issue, place: i
     run = Run(tenant=tenant, id=f"{task_id}:run-1", task_id=task_id, procedure=issue.procedure, job=1)
     tables.save_run(session, run, "0" * 64)
     _call(session, run, "orders", "shop.find_orders", Effect.READ, brought_at + MINUTE, 2)
+    for number, micros in enumerate(issue.answers, start=1):
+        took: dict[str, JsonValue] = {"input_tokens": 1_000, "output_tokens": 24, "micros": micros}
+        _call(session, run, f"look.{number}", f"{MODEL_PREFIX}test:one", Effect.READ, brought_at, 60, took)
     if issue.replied_after is not None:
         _call(session, run, "reply", REPLY_TOOL, Effect.IRREVERSIBLE, brought_at + issue.replied_after, 0)
     if issue.end is End.APPROVAL:
@@ -156,10 +162,19 @@ def _return(session: Session, ticket: Ticket, at: datetime) -> None:
     requester_returned(session, tenant=ticket.tenant, ticket_id=ticket.id, written_at=at, now=at)
 
 
-def _call(session: Session, run: Run, step: str, tool: str, effect: Effect, at: datetime, seconds: int) -> None:
+def _call(
+    session: Session,
+    run: Run,
+    step: str,
+    tool: str,
+    effect: Effect,
+    at: datetime,
+    seconds: int,
+    result: JsonValue = None,
+) -> None:
     receipt = Receipt(
         tenant=run.tenant, key=f"{run.id}:{step}", task_id=run.task_id, run_id=run.id, step=step, tool=tool,
         tool_version="1", effect=effect, args={}, args_sha256="", procedure=run.procedure, state=ReceiptState.DONE,
-        result={}, started_at=at, finished_at=at + timedelta(seconds=seconds),
+        result=result, started_at=at, finished_at=at + timedelta(seconds=seconds),
     )  # fmt: skip
     tables.finish_receipt(session, receipt)
