@@ -13,7 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from agents.models.scripted import Answer
-    from agents.testing import ManualClock, MemoryHelpdesk, ScriptedModel, Workbench
+    from agents.testing import FakeApi, ManualClock, MemoryHelpdesk, ScriptedModel, Workbench
 
 
 @pytest.fixture
@@ -30,6 +30,16 @@ def fake_helpdesk() -> MemoryHelpdesk:
     from agents.testing import MemoryHelpdesk
 
     return MemoryHelpdesk()
+
+
+@pytest.fixture
+def fake_api() -> Iterator[FakeApi]:
+    """An HTTP API on loopback, at ``fake_api.url``, that answers what the test says with ``fake_api.on(...)``."""
+    from agents.testing import FakeApi
+
+    api = FakeApi()
+    yield api
+    api.close()
 
 
 @pytest.fixture

@@ -180,12 +180,13 @@ class Workbench:
         )
         return decide(call, {name: value.weakest() for name, value in values.items()}, grant, self.toolbox.get(tool))
 
-    async def resolve(self, *words: str) -> End:
+    async def resolve(self, *words: str, approving: bool = False) -> End:
         """Work on the ticket until it ends or waits for somebody else than the words at hand.
 
         The first of ``words`` opens the ticket if there is none yet; each of the others is the requester's next
         message, delivered when the run waits for them. Without words the ticket is taken up as it stands, for
-        example after `approve`. Words that nobody waited for are an `AssertionError`.
+        example after `approve`; with ``approving`` a person says yes whenever one is asked. Words that nobody waited
+        for are an `AssertionError`.
         """
         left = list(words)
         if TICKET not in self.helpdesk.tickets:
@@ -196,9 +197,11 @@ class Workbench:
         while True:
             self._jobs += 1
             end = await self.executor().run(self.work(job=self._jobs), InlineRuntime())
-            waits = isinstance(end, Ended) and end.state is TaskState.WAITING_REQUESTER
-            if waits and left:
+            waits_for = end.state if isinstance(end, Ended) else None
+            if waits_for is TaskState.WAITING_REQUESTER and left:
                 self.helpdesk.write(TICKET, left.pop(0))
+            elif waits_for is TaskState.WAITING_APPROVAL and approving:
+                self.approve()
             elif not isinstance(end, Superseded):
                 assert not left, f"nobody waited for {left[0]!r}: it ended with {end}"
                 return end
