@@ -6,6 +6,8 @@ does when it is first used.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from agents.models.scripted import Answer
-    from agents.testing import FakeApi, ManualClock, MemoryHelpdesk, ScriptedModel, Workbench
+    from agents.testing import Cassette, FakeApi, ManualClock, MemoryHelpdesk, ScriptedModel, Workbench
 
 
 @pytest.fixture
@@ -72,3 +74,18 @@ def workbench(fake_clock: ManualClock, fake_helpdesk: MemoryHelpdesk) -> Callabl
         return Workbench(tools, **parts)
 
     return made
+
+
+@pytest.fixture
+def cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
+    """The test's HTTP answers, played from ``cassettes/FILE/TEST.yaml`` beside the test's file.
+
+    ``SETTLE_RECORD_CASSETTES=1`` records them anew. The test fails if a request is not on the cassette, if anything on
+    it is not played, and if anything connects to anywhere.
+    """
+    from agents.testing.cassettes import RECORD, Cassette
+
+    name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    path = request.path.parent / "cassettes" / request.path.stem / f"{name}.yaml"
+    with Cassette(path, recording=os.environ.get(RECORD, "") not in ("", "0")).inserted() as inserted:
+        yield inserted

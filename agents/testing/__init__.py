@@ -7,6 +7,7 @@ from agents.clock import ManualClock
 from agents.memory_helpdesk import MemoryHelpdesk
 from agents.models.scripted import ScriptedModel, UnexpectedRequest, UnusedAnswers, call
 from agents.policy.decision import Allow, Deny, NeedsApproval
+from agents.testing.cassettes import Cassette, CassetteFailed
 from agents.testing.fake_api import Asked, FakeApi, LostAnswer, Refusal
 from agents.testing.recorded import Difference, RecordedModel, TranscriptDiffers
 from agents.testing.workbench import NOW, REQUESTER, Workbench, on_record, said
@@ -16,6 +17,8 @@ __all__ = [
     "REQUESTER",
     "Allow",
     "Asked",
+    "Cassette",
+    "CassetteFailed",
     "Deny",
     "Difference",
     "FakeApi",

@@ -28,7 +28,7 @@ class Asked:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: Any
-    """What its JSON says; None without any."""
+    """What its JSON says, or its text where it is none; None where nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,13 @@ class FakeApi:
         return answer if isinstance(answer, Refusal) else Refusal(status=200, body=answer)
 
 
+def _said(sent: bytes) -> Any:
+    try:
+        return json.loads(sent) if sent else None
+    except ValueError:
+        return sent.decode(errors="replace")
+
+
 def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
@@ -89,13 +96,15 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
                 path=parts.path,
                 query=dict(parse_qsl(parts.query, keep_blank_values=True)),
                 headers={name.lower(): value for name, value in self.headers.items()},
-                body=json.loads(sent) if sent else None,
+                body=_said(sent),
             )
             try:
                 answer = api.answer(asked)
             except LostAnswer:
                 self.close_connection = True
                 return
+            except Exception as error:
+                answer = Refusal(status=500, body={"error": repr(error)})
             body = json.dumps(answer.body).encode()
             self.send_response(answer.status)
             self.send_header("Content-Type", "application/json")

@@ -27,6 +27,8 @@ def test_it_answers_what_it_was_told_and_keeps_what_it_was_asked(api: FakeApi) -
         assert client.post("/orders", json={"id": "7"}).json() == {"kept": "7"}
         assert client.delete("/orders").status_code == 409
         assert client.get("/order").status_code == 404
+        broken = client.post("/orders", content=b"no json")
+        assert (broken.status_code, "TypeError" in broken.json()["error"]) == (500, True)
         api.on("GET /orders", {"items": []})
         assert client.get("/orders").json() == {"items": []}
     first, second, *_ = api.asked

@@ -180,7 +180,8 @@ async def test_the_calls_of_a_benchmarks_tasks_find_its_records_again() -> None:
     changed: dict[str, JsonValue] = {}
     played = 0
     for task in json.loads((data / "tasks.json").read_text()):
-        reads = [one for one in task["evaluation_criteria"]["actions"] if one["name"] == "get_order_details"]
+        reads = [one for one in task["evaluation_criteria"]["actions"] if one["arguments"].get("order_id") in orders]
+        reads = [one for one in reads if one["name"] == "get_order_details"]
         if not reads:
             continue
         words = task["user_scenario"]["instructions"]["reason_for_call"]
