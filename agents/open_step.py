@@ -43,8 +43,6 @@ MAX_SAME = 3
 """How often the same call may have the same answer before a person takes over; the model is told at the second."""
 MAX_SHOWN = 20_000
 """Characters of one answer of a tool that a model is shown."""
-SAME_BEFORE = " (the same call had the same answer before)"
-"""What follows an answer that a model is shown again."""
 NOTHING_BEGUN = frozenset(
     {
         "approval_rejected",
@@ -188,7 +186,7 @@ class OpenLoop:
         if self._seen[same] >= MAX_SAME:
             self._now.hand_off("no_progress", f"{call.name} was called again and again, with the same answer", "")
         cut = f"… ({len(text) - MAX_SHOWN} more characters)" if len(text) > MAX_SHOWN else ""
-        return text[:MAX_SHOWN] + cut + (SAME_BEFORE if self._seen[same] > 1 else "")
+        return text[:MAX_SHOWN] + cut + (" (the same call had the same answer before)" if self._seen[same] > 1 else "")
 
     def _chosen(self, one: OpenTool, name: str, value: JsonValue) -> Labelled:
         """What the model filled in: as good as its context, or as the procedure where that lists the choices."""

@@ -20,7 +20,6 @@ from pydantic import JsonValue
 
 from agents.models.messages import ModelRequest, ModelResponse, Part, Text, ToolCall, ToolResult, Turn, assistant
 from agents.models.scripted import Answer, ScriptedModel
-from agents.open_step import SAME_BEFORE
 
 MISSING = "(nothing)"
 """What a difference shows for the side that has no such value."""
@@ -154,7 +153,7 @@ class RecordedModel(ScriptedModel):
 
     def _compare(self, result: ToolResult, recorded: JsonValue) -> None:
         words = "".join(part.text for part in result.content if isinstance(part, Text))
-        now = _data(words.removesuffix(SAME_BEFORE))
+        now = _shown(words)
         if isinstance(now, dict) and now.keys() == {"answer"}:
             now = now["answer"]
         for path, before, after in _differences(recorded, now, "answer"):
@@ -180,6 +179,15 @@ def _data(text: str) -> JsonValue:
         data: JsonValue = json.loads(text)
     except ValueError:
         return text
+    return data
+
+
+def _shown(words: str) -> JsonValue:
+    """What an open step shows a model of an answer: JSON, perhaps with a remark behind it, or else words."""
+    try:
+        data: JsonValue = json.JSONDecoder().raw_decode(words)[0]
+    except ValueError:
+        return words
     return data
 
 
