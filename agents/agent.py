@@ -145,7 +145,7 @@ class Agent:
             evidence=thread.evidence,
             observer=_Nobody(),
             clock=self._clock,
-            model_for=lambda work: self._model,
+            models=lambda work: lambda role: self._model,
         )
         while True:
             thread.job += 1

@@ -98,6 +98,7 @@ class Request:
     subject: str
     """Empty where no subject is known yet; effects other than replies need one."""
     approval_required: bool = False
+    by_model: bool = False
     approval_id: str = ""
     """Set once a person has put other arguments in place: what they were asked stands under the original ones."""
     events: tuple[Event, ...] = ()
@@ -257,6 +258,7 @@ class Caller:
             calls_of_step=request.calls_of_step,
             calls_of_run=request.calls_of_run,
             approval_required=request.approval_required,
+            by_model=request.by_model,
             approval=approval,
         )
 

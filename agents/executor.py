@@ -15,7 +15,7 @@ from agents.effect import EffectObserver
 from agents.evidence import EvidenceStore
 from agents.journal import Journal
 from agents.knowledge import Library
-from agents.models.messages import Model
+from agents.models.run_model import ModelFor
 from agents.next_reply import next_reply
 from agents.planner.replies import Replies
 from agents.policy.labels import Labelled, join_all
@@ -48,7 +48,7 @@ class Executor:
         observer: EffectObserver,
         clock: Clock,
         settings: Mapping[str, str] | None = None,
-        model_for: Callable[[Work], Model | None] = lambda work: None,
+        models: Callable[[Work], ModelFor] = lambda work: lambda role: None,
         browser: Browser | None = None,
         library: Library | None = None,
         http: HttpClient | None = None,
@@ -64,7 +64,7 @@ class Executor:
         self.observer = observer
         self.clock = clock
         self.settings = dict(settings or {})
-        self.model_for = model_for
+        self.models = models
         self.browser = browser
         self.library = library
         self.http = http or HttpClient()
@@ -74,7 +74,7 @@ class Executor:
 
     async def run(self, work: Work, runtime: Runtime) -> End:
         """Run one job to its end; tools that fail end the run, never the process."""
-        walk = Walk(self._caller(work), self.replies, work, runtime, self.model_for(work))
+        walk = Walk(self._caller(work), self.replies, work, runtime, self.models(work))
         try:
             end = await walk.go()
         except Stop as stop:
@@ -88,7 +88,7 @@ class Executor:
 
     async def tell(self, work: Work, drafts: Sequence[Draft], runtime: Runtime) -> Ended | Superseded | Paused | None:
         """Send the one final reply of several tasks, as part of ``work``; None when it is sent."""
-        walk = Walk(self._caller(work), self.replies, work, runtime, self.model_for(work))
+        walk = Walk(self._caller(work), self.replies, work, runtime, self.models(work))
         task = work.task
         bodies = [draft.body for draft in drafts]
         text = self.replies.letter(bodies, task.language, requester_name=task.requester.greeting)

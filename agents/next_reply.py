@@ -50,6 +50,7 @@ class _OnRecord(Caller):
             calls_of_step=request.calls_of_step,
             calls_of_run=request.calls_of_run,
             approval_required=request.approval_required,
+            by_model=request.by_model,
         )
         return isinstance(decide(call, request.labels, request.grant, self.toolbox.get(request.tool)), Allow)
 
@@ -70,7 +71,7 @@ async def next_reply(caller: Caller, replies: Replies, work: Work) -> str:
     parts = {each.name: getattr(caller, each.name) for each in fields(caller)}
     recorded = _OnRecord(**parts | {"on_event": lambda event: None})
     try:
-        await Walk(recorded, replies, work, InlineRuntime(), _Silent()).go()
+        await Walk(recorded, replies, work, InlineRuntime(), lambda role: _Silent()).go()
     except _Next as found:
         return found.text
     except Stop:

@@ -63,11 +63,12 @@ NOTHING_BEGUN = frozenset(
 class OpenLoop:
     """One open step of a pass."""
 
-    def __init__(self, now: Progress, step: OpenStep, model: Model, *, ask: bool) -> None:
+    def __init__(self, now: Progress, step: OpenStep, model: Model, *, approve: bool) -> None:
+        """``approve``: the procedure asks a person before every effect."""
         self._now = now
         self._step = step
         self._model = model
-        self._ask_first = ask
+        self._approve = approve
         self._tools = {one.tool: one for one in step.tools}
         self._names = ToolNames(self._tools)
         self._specs = specs(step, now.caller.toolbox, self._names)
@@ -76,7 +77,8 @@ class OpenLoop:
         self._seen: Counter[str] = Counter()
         self._effects: Counter[str] = Counter()
         self._mistakes = 0
-        self._answers = Answers(now, step.id, model)
+        self._place = now.place(step.id)
+        self._answers = Answers(now, self._place, model)
 
     async def go(self) -> Labelled:
         """What the model found out; the walk stops where a person, or the requester, is needed first."""
@@ -118,7 +120,7 @@ class OpenLoop:
                 found, said = self._finish(one)
                 results.append(_result(one, said, failed=found is None))
             else:
-                results.append(await self._call(f"{self._step.id}.{number}.{index}", one))
+                results.append(await self._call(f"{self._place}.{number}.{index}", one))
         if not calls and answer.turn.text.strip() and answer.finish is Finish.ANSWERED:
             results += await self._write(number, answer.turn.text.strip())
         elif not calls:
@@ -156,7 +158,14 @@ class OpenLoop:
         args = now.fill(one.args, self._step.id) | chosen
         sources = {name: source for name, source in one.sources().items() if name in args}
         answer = await now.attempt(
-            place, one.tool, args, sources, key=key, slot=self._step.id, approve=self._ask_first and not reads
+            place,
+            one.tool,
+            args,
+            sources,
+            key=key,
+            slot=self._step.id,
+            approve=self._approve,
+            by_model=self._step.approve is None,
         )
         if answer.end is CallEnd.FAILED:
             if not reads and answer.code not in NOTHING_BEGUN:
@@ -197,7 +206,7 @@ class OpenLoop:
     async def _write(self, number: int, text: str) -> list[Part]:
         """Tell the requester; what the model is told where that is refused."""
         label = model_label(self._context, self._step.id)
-        place = f"{self._step.id}.{number}"
+        place = f"{self._place}.{number}"
         answer = await self._now.attempt(
             place,
             REPLY_TOOL,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agents.errors import PathError
-from agents.policy.labels import PLAN, Labelled, Path, join_all
+from agents.policy.labels import PLAN, Label, Labelled, Path, join_all
 
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d{1,4}\])*")
 _PLACE = re.compile(r"\$\{([^{}]*)\}")
@@ -60,13 +60,16 @@ class Template:
         """Every path in it."""
         return tuple(part for part in self.parts if not isinstance(part, str))
 
-    def fill(self, values: Mapping[str, Labelled]) -> Labelled:
-        """A lone ``${path}`` gives that value with its type and label; anything else gives text."""
+    def fill(self, values: Mapping[str, Labelled], author: Label = PLAN) -> Labelled:
+        """A lone ``${path}`` gives that value with its type and label; anything else gives text.
+
+        ``author`` is the label of the words around the paths: of whoever wrote the template.
+        """
         if len(self.parts) == 1 and not isinstance(self.parts[0], str):
             return resolve(self.parts[0], values)
         found = {part: resolve(part, values) for part in self.parts if not isinstance(part, str)}
         text = "".join(part if isinstance(part, str) else _text(found[part], part) for part in self.parts)
-        return Labelled(data=text, label=join_all([PLAN, *(value.weakest() for value in found.values())]))
+        return Labelled(data=text, label=join_all([author, *(value.weakest() for value in found.values())]))
 
 
 def _text(value: Labelled, path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -13,10 +13,12 @@ from pydantic import JsonValue
 from agents.call import Answer, CallEnd, Caller, Request
 from agents.errors import PathError
 from agents.paths import Template
+from agents.planner.plan import Plan
 from agents.planner.replies import Replies
+from agents.policy.bounds import Bounds
 from agents.policy.grant import Grant, Slot, Source
-from agents.policy.labels import Labelled
-from agents.receipt import Receipt
+from agents.policy.labels import Integrity, Labelled
+from agents.receipt import REPLY_TOOL, Receipt
 from agents.runtime.port import Body, Runtime
 from agents.task import TaskState
 from agents.trace import Event, EventKind, event_number
@@ -41,6 +43,8 @@ class Progress:
     ) -> None:
         self.caller = caller
         self.work = work
+        self.plan = work.plan
+        """The one that is followed: the procedure's, or the newest that a model wrote."""
         self.values = dict(values)
         """By step, and ``task`` and ``inputs``: what paths and expressions read."""
         self.receipts: list[str] = []
@@ -54,6 +58,8 @@ class Progress:
         self._runtime = runtime
         self._calls: Counter[tuple[str, str]] = Counter()
         self._grant: Grant
+        self._number = 1
+        self._made = 0
 
     async def begin(self, slots: tuple[Slot, ...]) -> None:
         """Mint the grant: these calls and no others, before any word of the requester is looked at."""
@@ -68,10 +74,26 @@ class Progress:
             max_calls=sum(slot.max_calls for slot in slots),
             expires_at=self.started + RUN_LIFETIME,
             hosts=self.caller.context.http.rules.hosts,
+            autonomy=work.autonomy,
         )
 
     async def _start(self) -> JsonValue:
         return self.caller.clock.now().isoformat()
+
+    def regrant(self, bounds: Bounds, slots: Iterable[Slot]) -> None:
+        """Make room for what a model plans, within bounds that were written before it read anything."""
+        self._grant = bounds.regrant(self._grant, slots)
+
+    def follow(self, plan: Plan, number: int, values: Mapping[str, Labelled]) -> None:
+        """Follow the plan number ``number`` of this run from its first step on, with nothing but ``values`` at hand."""
+        self.plan = plan
+        self.values = dict(values)
+        self._number = number
+        self._calls.clear()
+
+    def place(self, step: str) -> str:
+        """What a step is called on record: a later plan's steps are not those of an earlier one."""
+        return step if self._number == 1 else f"{step}~{self._number}"
 
     async def once(self, step: str, body: Body) -> JsonValue:
         """The result of ``body``; from memory if this job did it before."""
@@ -88,7 +110,10 @@ class Progress:
         approve: bool = False,
     ) -> Receipt:
         """The receipt of a call that a bound step makes; whatever else comes of it ends the pass."""
-        answer = await self.attempt(step, tool, args, sources, key=key, approve=approve)
+        by_model = self.plan.author.integrity < Integrity.PLAN and tool != REPLY_TOOL
+        answer = await self.attempt(
+            self.place(step), tool, args, sources, key=key, slot=step, approve=approve, by_model=by_model
+        )
         if answer.end is CallEnd.FAILED:
             self.hand_off(answer.code, answer.reason, step)
         assert answer.receipt is not None, "a call that is done has a receipt"
@@ -104,10 +129,15 @@ class Progress:
         key: str,
         slot: str = "",
         approve: bool = False,
+        by_model: bool = False,
     ) -> Answer:
         """A call that is done or has failed; whatever else comes of it ends the pass.
 
-        ``slot`` is the step of the plan whose room it takes, where one step makes several calls.
+        Args:
+            step: what the call is called on record.
+            slot: the step of the plan whose room it takes, where that is not ``step``.
+            approve: the procedure asks a person first.
+            by_model: a model decided on it.
         """
         work, slot = self.work, slot or step
         request = Request(
@@ -123,10 +153,11 @@ class Progress:
             labels={name: value.weakest() for name, value in args.items()},
             key=key,
             calls_of_step=self._calls[slot, tool],
-            calls_of_run=self._calls.total(),
-            outcome_type=work.plan.outcome,
+            calls_of_run=self._made,
+            outcome_type=self.plan.outcome,
             subject=self.subject(),
             approval_required=approve,
+            by_model=by_model,
             events=tuple(self.events),
         )
         fresh: list[Receipt | None] = []
@@ -137,6 +168,7 @@ class Progress:
             return made.data()
 
         self._calls[slot, tool] += 1
+        self._made += 1
         data = await self.once(step, make)
         assert isinstance(data, dict), "make() answers with a record"
         answer = Answer.of(data)
@@ -157,7 +189,7 @@ class Progress:
     def subject(self) -> str:
         """What the run is about, as far as it is known; empty where it is not."""
         try:
-            return str(self.work.plan.subject.fill(self.values).data)
+            return str(self.plan.subject.fill(self.values).data)
         except PathError:
             return ""
 
@@ -169,7 +201,7 @@ class Progress:
     def fill(self, templates: Mapping[str, Template], step: str) -> dict[str, Labelled]:
         """The templates filled from the values at hand; a person goes on where one leads nowhere."""
         try:
-            return {name: template.fill(self.values) for name, template in templates.items()}
+            return {name: template.fill(self.values, self.plan.author) for name, template in templates.items()}
         except PathError as error:
             self.hand_off("undetermined", str(error), step)
 

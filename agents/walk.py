@@ -12,9 +12,11 @@ from agents.call import Caller
 from agents.claim import Claim
 from agents.errors import ExpressionError, PathError
 from agents.expressions import Expression
-from agents.models.messages import Model
+from agents.models.router import Role
+from agents.models.run_model import ModelFor
 from agents.open_step import OpenLoop
 from agents.paths import resolve
+from agents.planned import Planned
 from agents.planner.issues import MAX_WORDS, matches
 from agents.planner.plan import (
     RENDERED,
@@ -22,6 +24,7 @@ from agents.planner.plan import (
     Input,
     OpenStep,
     Otherwise,
+    Plan,
     ReplyStep,
     RequireStep,
     SelectStep,
@@ -48,11 +51,11 @@ MAX_ASKS = 3
 class Walk:
     """One pass over a plan."""
 
-    def __init__(self, caller: Caller, replies: Replies, work: Work, runtime: Runtime, model: Model | None) -> None:
+    def __init__(self, caller: Caller, replies: Replies, work: Work, runtime: Runtime, model_for: ModelFor) -> None:
         self._caller = caller
         self._replies = replies
         self._work = work
-        self._model = model
+        self._model_for = model_for
         self._reply = ""
         self._now = Progress(caller, replies, work, runtime, {"task": _task_values(work.task, work.ticket)})
 
@@ -62,6 +65,16 @@ class Walk:
         await self._now.begin(plan.slots())
         self._now.note(EventKind.PLAN_MADE, "plan", {"procedure": plan.procedure, "sha256": plan.sha256})
         await self._find_inputs()
+        if plan.outline is None:
+            await self._take(plan)
+        elif (planner := self._model_for(Role.PLANNER)) is None:
+            self._now.hand_off("no_model", "the plan is for a model to write, and the deployment has none", "plan")
+        else:
+            await Planned(self._now, self._replies, planner, self._take).go()
+        return self._claimed(plan.outcome)
+
+    async def _take(self, plan: Plan) -> None:
+        """Take the steps of a plan; raises `Stop` where they end before the last one."""
         for step in plan.steps:
             match step:
                 case ToolStep():
@@ -74,7 +87,6 @@ class Walk:
                     await self._require(step)
                 case ReplyStep():
                     await self._send(step)
-        return self._claimed(plan.outcome)
 
     async def tell(self, text: Labelled) -> None:
         """Send the requester ``text``, made of what the tasks of the ticket drafted; raises `Stop` where it cannot."""
@@ -140,10 +152,11 @@ class Walk:
         )
 
     async def _open(self, step: OpenStep) -> None:
-        if self._model is None:
+        model = self._model_for(Role.EXECUTOR)
+        if model is None:
             self._now.hand_off("no_model", "the step is for a model, and the deployment has none", step.id)
-        ask = step.approve is None or self._yes(step.approve, step.id)
-        self._now.values[step.id] = await OpenLoop(self._now, step, self._model, ask=ask).go()
+        approve = step.approve is not None and self._yes(step.approve, step.id)
+        self._now.values[step.id] = await OpenLoop(self._now, step, model, approve=approve).go()
         self._now.note(EventKind.STEP_DONE, step.id, {"found": True})
 
     async def _require(self, step: RequireStep) -> None:
@@ -162,7 +175,8 @@ class Walk:
             await self._otherwise(step.otherwise, step.id, f"{len(chosen)} records fit `{step.where.source}`")
         picked = source.at((chosen[0],))
         if picked.label.owner != self._work.task.requester.email:
-            picked = picked.weakened(replace(self._label_of(step.where, it=picked), owner=None))
+            by = self._label_of(step.where, it=picked).join(self._now.plan.author)
+            picked = picked.weakened(replace(by, owner=None))
         self._now.values[step.id] = picked
         self._now.note(EventKind.STEP_DONE, step.id, {"picked": chosen[0], "of": len(items)})
 
@@ -195,7 +209,7 @@ class Walk:
         self._reply = self._now.letter(body)
         if self._work.alone:
             text = Labelled(data=self._reply, label=label)
-            await self._reply_call(step, text, key=f"{self._work.run.id}:{step}")
+            await self._reply_call(step, text, key=f"{self._work.run.id}:{self._now.place(step)}")
         else:
             self._now.draft = Draft(body=body, label=label)
             self._now.note(EventKind.STEP_DONE, step, {"drafted": reply})
@@ -237,11 +251,12 @@ class Walk:
     def _key_of_read(self, step: ToolStep) -> str:
         """A read is made afresh in every job, except ahead of an effect that stands: the run goes on from what that
         effect rested on, or it would judge the effect's own traces (an order that is refunded already)."""
-        work, journal = self._work, self._caller.journal
+        work, journal, place = self._work, self._caller.journal, self._now.place(step.id)
         if work.run.job == 1:
-            return f"{work.run.id}:1:{step.id}"
-        keys = [f"{work.run.id}:{job}:{step.id}" for job in range(work.run.job, 0, -1)]
-        later = work.plan.steps[work.plan.steps.index(step) + 1 :]
+            return f"{work.run.id}:1:{place}"
+        keys = [f"{work.run.id}:{job}:{place}" for job in range(work.run.job, 0, -1)]
+        steps = self._now.plan.steps
+        later = steps[steps.index(step) + 1 :]
         effects = [journal.receipt(work.task.tenant, f"{work.task.id}:{one.id}") for one in later]
         begun = [effect.started_at for effect in effects if effect is not None]
         if not begun:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agents.claim import Claim
 from agents.planner.plan import Plan
+from agents.policy.grant import Autonomy
 from agents.policy.labels import Label
 from agents.task import Run, Task, TaskState
 from agents.ticket import Ticket
@@ -23,6 +24,7 @@ class Work:
     alone: bool = True
     """False if other tasks of the ticket are under way: its replies are then only drafted, for one final reply to
     all of them. Questions to the requester are always asked."""
+    autonomy: Autonomy = Autonomy.AGENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,7 +132,7 @@ async def running(
                     observer=observer,
                     clock=clock,
                     settings=told,
-                    model_for=models.for_work if models is not None else lambda work: None,
+                    models=models.for_work if models is not None else lambda work: lambda role: None,
                     browser=chromium,
                     library=library,
                     http=HttpClient(deployment.settings.tools.http.rules),

@@ -17,7 +17,7 @@ from agents.documents import Source, nearest, read_document
 from agents.errors import InvalidDocument, Problem
 from agents.knowledge import Article, article_files, read_articles
 from agents.planner import Procedure, Replies, read_procedures
-from agents.tools import Toolbox, knowledge, reply, web
+from agents.tools import Toolbox, knowledge, reply, web, widen
 from billing import Contract
 from billing.contract import read_contract
 from evaluators import EvidenceClass, HttpJsonSource, KnowledgeSource, SigningKey, SystemOfRecord
@@ -123,7 +123,7 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
         raise NoDeployment(f"{folder} has no {SETTINGS}; name a deployment folder with --deployment")
     source, settings, problems = read_settings(folder / SETTINGS)
     modules, unread = _modules(folder, source, problems)
-    builtin = [reply, knowledge.search, knowledge.answer] if article_files(folder / KNOWLEDGE) else [reply]
+    builtin = [reply, widen, *([knowledge.search, knowledge.answer] if article_files(folder / KNOWLEDGE) else [])]
     builtin += [web.get] if settings is not None and settings.tools.http.hosts else []
     if settings is None:
         unread += declared_names(source)

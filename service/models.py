@@ -8,8 +8,8 @@ from agents.clock import Clock
 from agents.models.budget import Day, RunBudget, Spent
 from agents.models.messages import Model
 from agents.models.naming import open_model
-from agents.models.router import Role, Router
-from agents.models.run_model import RunModel
+from agents.models.router import Router
+from agents.models.run_model import ModelFor, RunModel
 from agents.receipt import Receipt
 from agents.tables import receipts_of_task
 from agents.work import Work
@@ -36,10 +36,8 @@ class DeployedModels:
             clock=clock,
         )
 
-    def for_work(self, work: Work) -> Model | None:
-        """Whoever executes the open steps of this run, on what its earlier jobs left of its budget."""
-        if not self._settings.executor:
-            return None
+    def for_work(self, work: Work) -> ModelFor:
+        """Whoever plays each role in this run, on what its earlier jobs left of its budget."""
         with self._database.reading() as session:
             receipts = receipts_of_task(session, self._tenant, work.task.id)
         budget = RunBudget(
@@ -49,7 +47,8 @@ class DeployedModels:
             spent=spent(one for one in receipts if one.run_id == work.run.id),
             day=Day(tenant=self._tenant, spending=self._spending, cap=self._settings.micros_per_day),
         )
-        return RunModel(self._router, Role.EXECUTOR, budget, self._settings.need(work.run.procedure.partition("@")[0]))
+        need, roles = self._settings.need(work.run.procedure.partition("@")[0]), self._settings.roles
+        return lambda role: RunModel(self._router, role, budget, need) if roles[role] else None
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -261,6 +261,11 @@ STOPS = {
         "A step was about to read from an address of a host that this deployment does not name.",
         "Do the step by hand. Whoever maintains the procedures may name the host under [tools.http].",
     ),
+    "foreign_address": Stop(
+        "a web address in a model's words",
+        "A model was about to send the requester a web address that nobody of the company wrote.",
+        "Read what it wanted to say, check the address, and answer the requester yourself.",
+    ),
     # Models
     "no_model": Stop(
         "the deployment has no model",
@@ -281,6 +286,11 @@ STOPS = {
         "a model went in circles",
         "The model made the same call again and again and had the same answer each time.",
         "Read what it found out so far, and go on from there.",
+    ),
+    "no_plan": Stop(
+        "a model wrote no usable plan",
+        "The model that plans this ticket wrote plans that cannot be carried out, also after it was told what is wrong.",
+        "Answer it yourself. If such tickets come often, write a procedure for them.",
     ),
     "step_unfinished": Stop(
         "a model used up its turns",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from agents.models.budget import RunBudget
-from agents.models.messages import Abilities, ModelRequest, ModelResponse, StreamEvent, TextDelta
+from agents.models.messages import Abilities, Model, ModelRequest, ModelResponse, StreamEvent, TextDelta
 from agents.models.router import Need, Role, Router
+
+ModelFor = Callable[[Role], Model | None]
+"""Whoever plays a role in a run; None where nobody does."""
 
 
 class RunModel:

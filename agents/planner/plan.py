@@ -10,6 +10,7 @@ from pydantic import BaseModel, JsonValue
 
 from agents.expressions import Expression
 from agents.paths import Template
+from agents.policy.bounds import Bounds
 from agents.policy.grant import Filled, Fixed, Hole, Slot, Source
 from agents.policy.labels import PLAN, STAFF, Integrity, Label, Labelled, Path, join_all
 from agents.receipt import REPLY_TOOL
@@ -142,6 +143,23 @@ Step = OpenStep | ToolStep | SelectStep | RequireStep | ReplyStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """A goal for which a model writes the plan, within bounds that the tenant wrote."""
+
+    goal: str
+    tools: tuple[OpenTool, ...]
+    replies: tuple[str, ...]
+    """The replies that the plan may send, written by the tenant."""
+    max_steps: int
+    replans: int
+    """How often the model may plan anew when a plan came to nothing."""
+
+    def bounds(self) -> Bounds:
+        """What every plan of it has to keep to."""
+        return Bounds(tools={one.tool: one.sources() for one in self.tools}, free=FREE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The steps of one Run in the order they are taken; each reads only what earlier ones left."""
 
@@ -153,6 +171,23 @@ class Plan:
     subject: Template
     inputs: tuple[Input, ...]
     steps: tuple[Step, ...]
+    outline: Outline | None = None
+    """What a model plans from, in the place of steps."""
+    author: Label = PLAN
+    """The label of what is written in the plan itself: literal arguments and conditions."""
+
+    def replies(self) -> set[str]:
+        """The names of the replies that it may send."""
+        sent = {step.reply for step in self.steps if isinstance(step, ReplyStep)}
+        return sent | {end.reply for end in self._ends()}
+
+    def claims(self) -> set[str]:
+        """The outcome types that a run of it may claim."""
+        return {self.outcome} | {end.outcome for end in self._ends() if end.outcome is not None}
+
+    def _ends(self) -> list[Otherwise]:
+        ends = [step.otherwise for step in self.steps if isinstance(step, SelectStep | RequireStep)]
+        return [end for end in ends if isinstance(end, Otherwise)]
 
     def slots(self) -> tuple[Slot, ...]:
         """The calls this plan needs, and no more."""
@@ -177,6 +212,10 @@ class Plan:
         return tuple(slots)
 
 
+WIDEN = "plan.widen"
+"""The built-in tool that asks a person for tools beyond a plan's bounds."""
+FREE = frozenset({REPLY_TOOL, WIDEN})
+"""Tools that no step of a plan names itself."""
 RENDERED: Mapping[str, Source] = {"text": Filled("reply")}
 """Where the text of a reply comes from: a template of the tenant's."""
 WRITTEN: Mapping[str, Source] = {"text": Hole()}

@@ -26,6 +26,7 @@ from agents.planner.plan import (
     OpenStep,
     OpenTool,
     Otherwise,
+    Outline,
     Plan,
     ReplyStep,
     RequireStep,
@@ -36,7 +37,7 @@ from agents.planner.plan import (
     said_by,
     task_values,
 )
-from agents.planner.procedure_document import InputDocument, ProcedureDocument, StepDocument, Triggers
+from agents.planner.procedure_document import InputDocument, OutlineDocument, ProcedureDocument, StepDocument, Triggers
 from agents.planner.replies import Replies
 from agents.planner.samples import sample
 from agents.policy.grant import Hole
@@ -62,9 +63,7 @@ class Procedure:
     @property
     def outcomes(self) -> frozenset[str]:
         """Every outcome type that a run of it may claim."""
-        ends = [step.otherwise for step in self.plan.steps if isinstance(step, SelectStep | RequireStep)]
-        claimed = (end.outcome for end in ends if isinstance(end, Otherwise) and end.outcome)
-        return frozenset({self.plan.outcome, *claimed})
+        return frozenset(self.plan.claims())
 
 
 def load_procedures(folder: Path, toolbox: Toolbox, replies: Replies) -> tuple[Procedure, ...]:
@@ -147,6 +146,7 @@ class _Compiler:
         document = self._document
         inputs = tuple(self._input(name, one) for name, one in document.inputs.items())
         steps = tuple(self._step(index, step) for index, step in enumerate(document.steps))
+        outline = None if document.plan is None else self._outline(document.plan)
         subject = self._template(document.subject, ("subject",))
         if not re.fullmatch(r"[a-z_]+:.+", document.subject):
             self._wrong(("subject",), "say what kind of record it is about, for example order:${order.id}")
@@ -161,8 +161,24 @@ class _Compiler:
             subject=_sure(subject),
             inputs=tuple(_sure(one) for one in inputs),
             steps=tuple(_sure(step) for step in steps),
+            outline=outline,
         )
         return Procedure(name=document.procedure, version=document.version, triggers=document.triggers, plan=plan)
+
+    def _outline(self, document: OutlineDocument) -> Outline:
+        tools = [self._open_tool(("plan", "tools", name), name, given) for name, given in document.tools.items()]
+        for index, name in enumerate(document.replies):
+            if name not in self._replies.names():
+                self._wrong(
+                    ("plan", "replies", index), f"no reply is called {name!r}; {nearest(name, self._replies.names())}"
+                )
+        return Outline(
+            goal=document.goal,
+            tools=tuple(one for one in tools if one is not None),
+            replies=document.replies,
+            max_steps=document.steps,
+            replans=document.replans,
+        )
 
     def _input(self, name: str, document: InputDocument) -> Input | None:
         self._known_reply(document.ask, ("inputs", name, "ask"), {})

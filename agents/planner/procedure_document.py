@@ -83,8 +83,18 @@ class StepDocument(_Document):
     values: Annotated[dict[str, str], Field(alias="with")] = {}
 
 
+class OutlineDocument(_Document):
+    """A goal that a model plans for, and what its plans may use."""
+
+    goal: str
+    tools: dict[str, dict[str, str | tuple[str, ...]]]
+    replies: Annotated[tuple[str, ...], Field(min_length=1)]
+    steps: Annotated[int, Field(ge=1, le=50)] = 12
+    replans: Annotated[int, Field(ge=0, le=5)] = 2
+
+
 class ProcedureDocument(_Document):
-    """A procedure file."""
+    """A procedure file: steps, or the outline of a plan that a model writes for each task."""
 
     procedure: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     version: Annotated[int, Field(ge=1)]
@@ -92,4 +102,11 @@ class ProcedureDocument(_Document):
     triggers: Triggers
     inputs: dict[Annotated[str, Field(pattern=_NAME)], InputDocument] = {}
     subject: str
-    steps: Annotated[tuple[StepDocument, ...], Field(min_length=1, max_length=50)]
+    steps: Annotated[tuple[StepDocument, ...], Field(max_length=50)] = ()
+    plan: OutlineDocument | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.steps) == (self.plan is not None):
+            raise ValueError("has either `steps`, or `plan` for a model to write them")
+        return self

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from agents.canonical import fingerprint
 from agents.policy.approval import Approval
-from agents.policy.grant import Grant, Hole, Source
+from agents.policy.grant import Autonomy, Grant, Hole, Source
 from agents.policy.labels import STAFF, UNTRUSTED, Integrity, Label
 from agents.policy.links import leads_elsewhere
 from agents.receipt import Effect
@@ -37,6 +37,8 @@ class Call:
     """Calls all steps have made already in this job."""
     approval_required: bool = False
     """The procedure's ``approve`` condition holds."""
+    by_model: bool = False
+    """A model decided that the call is made, and no condition of the procedure says otherwise."""
     approval: Approval | None = None
     """A person's answer, if one was given for this step."""
 
@@ -138,7 +140,8 @@ def _decide_effect(
             return Deny("not_the_requesters", f"{name} belongs to another customer's record")
         if label is None or label.integrity < Integrity.DIRECTORY:
             untrusted.append(name)
-    if not untrusted and not hidden and not call.approval_required:
+    asks = _who_asks(call, grant)
+    if not untrusted and not hidden and not asks:
         return Allow()
     if approved:
         return Allow()
@@ -146,7 +149,18 @@ def _decide_effect(
         return NeedsApproval(f"{', '.join(hidden)} of {tool.name} is not meant for those who would be told")
     if untrusted:
         return NeedsApproval(f"{', '.join(untrusted)} of {tool.name} comes from words that nobody vouches for")
-    return NeedsApproval(f"the procedure asks for a person's approval before {tool.name}")
+    return NeedsApproval(f"{asks} before {tool.name}")
+
+
+def _who_asks(call: Call, grant: Grant) -> str:
+    """Who wants a person's yes before the effect; empty if nobody does."""
+    if call.approval_required:
+        return "the procedure asks for a person's approval"
+    if grant.autonomy is Autonomy.COPILOT:
+        return "a copilot only drafts: a person decides"
+    if call.by_model and grant.autonomy is not Autonomy.COWORKER:
+        return "a model decided on it: a person is asked"
+    return ""
 
 
 def _covers(call: Call, approval: Approval) -> bool:

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from pydantic import JsonValue
 
 from agents.canonical import fingerprint
+
+
+class Autonomy(StrEnum):
+    """How much agents do without a person."""
+
+    COPILOT = "copilot"
+    """They draft; a person sends each reply and allows each effect."""
+    AGENT = "agent"
+    """They act; a person allows what the policy or the procedure names, and every effect that a model decided on."""
+    COWORKER = "coworker"
+    """They act within their grant; a person allows what the policy or the procedure names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,7 @@ class Grant:
     expires_at: datetime
     hosts: frozenset[str] = frozenset()
     """The hosts that an argument which is an address may name, in lower case."""
+    autonomy: Autonomy = Autonomy.AGENT
 
     def slot(self, step: str, tool: str) -> Slot | None:
         """The room that the step has for calls of the tool, if any."""

@@ -36,7 +36,7 @@ from agents.policy.labels import PLAN, STAFF, Integrity, Label, Labelled
 from agents.receipt import Receipt
 from agents.runtime import InlineRuntime
 from agents.task import Run, Task, TaskState
-from agents.tools import Tool, Toolbox, ToolContext, knowledge, reply
+from agents.tools import Tool, Toolbox, ToolContext, knowledge, reply, widen
 from agents.tools.http import HttpClient
 from agents.trace import Event
 from agents.work import End, Ended, Superseded, Work
@@ -110,7 +110,7 @@ class Workbench:
             InvalidDocument: a file of tools or replies is refused; everything wrong is listed.
         """
         given = list(tools)
-        ready = [reply, knowledge.search, knowledge.answer, *(one for one in given if isinstance(one, Tool))]
+        ready = [reply, widen, knowledge.search, knowledge.answer, *(one for one in given if isinstance(one, Tool))]
         self.toolbox = Toolbox.load([one for one in given if isinstance(one, Path)], builtin=ready)
         self.text = procedure
         """The procedure's YAML, or its file."""
@@ -283,7 +283,7 @@ class Workbench:
             observer=self.observer,
             clock=self.clock,
             settings=self.settings,
-            model_for=lambda work: self.model,
+            models=lambda work: lambda role: self.model,
             browser=self.browser,
             http=self.http,
             on_event=self.told.append,

@@ -3,5 +3,6 @@
 from agents.tools.conversation import reply
 from agents.tools.tool import Tool, ToolContext, tool
 from agents.tools.toolbox import Toolbox
+from agents.tools.widening import widen
 
-__all__ = ["Tool", "ToolContext", "Toolbox", "reply", "tool"]
+__all__ = ["Tool", "ToolContext", "Toolbox", "reply", "tool", "widen"]

@@ -115,7 +115,7 @@ class Arena:
             observer=_NoObserver(),
             clock=ManualClock(NOW),
             settings={"api_key": API_KEY},
-            model_for=lambda work: model,
+            models=lambda work: lambda role: model,
             http=HttpClient(HttpRules(hosts=HOSTS)),
         )
         plan = self._plans[task.procedure]
