@@ -6,6 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from agents.policy.grant import Autonomy
+
 
 class Claim(BaseModel):
     """What the agent says it achieved, and the receipts it rests on."""
@@ -28,5 +30,7 @@ class Claim(BaseModel):
     language: str
     receipts: tuple[str, ...]
     """Keys of the receipts."""
+    autonomy: Autonomy = Autonomy.AGENT
+    """How much was done without a person."""
     made_at: datetime
     """When its last call began: what the requester writes after that was not seen by the run."""

@@ -233,6 +233,7 @@ class Walk:
             reply=self._reply,
             language=work.task.language,
             receipts=tuple(self._now.receipts),
+            autonomy=work.autonomy,
             made_at=max((receipt.started_at for receipt in newest if receipt is not None), default=self._now.started),
         )
         return Claimed(claim=claim, draft=self._now.draft)

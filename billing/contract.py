@@ -203,6 +203,8 @@ class Contract(_Terms):
     settle: SettleTerms
     reverse_on: ReverseTerms
     never_bill: NeverBill = NeverBill()
+    bills: tuple[Literal["copilot", "agent", "coworker"], ...] = ("agent", "coworker")
+    """Whose work is charged; what a copilot drafted, and a person sent, is not unless it is named here."""
     dispute: DisputeTerms
     rounding: Literal["per_line"]
 

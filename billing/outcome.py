@@ -149,7 +149,7 @@ def record_verdict(
     row.verdict = canonical_json(verdict).decode()
     row.contract, row.contract_sha256 = contract.reference, signed_contract.sha256
     row.ticket_opened_at = utc(ticket_opened_at)
-    refusal = _not_billable(verdict, contract)
+    refusal = _not_billable(claim, verdict, contract)
     if _is_spam(ticket_tags, contract):
         move(session, row, OutcomeState.VOID, code="spam", at=now)
     elif refusal:
@@ -327,13 +327,15 @@ def _refuse_unfit(claim: Claim, verdict: Verdict, signed: SignedContract) -> Non
         raise VerdictRefused(f"verdict {verdict.id} passed although one of its checks did not")
 
 
-def _not_billable(verdict: Verdict, contract: Contract) -> str:
+def _not_billable(claim: Claim, verdict: Verdict, contract: Contract) -> str:
     """The code why a fit verdict leads to no charge; empty if it does."""
     terms = contract.outcomes.get(verdict.outcome_type)
     if verdict.finding is not Finding.PASSED:
         return verdict.code
     if terms is None:
         return "not_in_contract"
+    if claim.autonomy not in contract.bills:
+        return "autonomy_not_billed"
     if verdict.evidence_class != terms.evidence_class:
         return "class_not_billable"
     if verdict.subject.partition(":")[0] != terms.subject:

@@ -17,6 +17,8 @@ from agents.documents import Source, nearest, read_document
 from agents.errors import InvalidDocument, Problem
 from agents.knowledge import Article, article_files, read_articles
 from agents.planner import Procedure, Replies, read_procedures
+from agents.planner.plan import Plan
+from agents.policy.grant import Autonomy
 from agents.tools import Toolbox, knowledge, reply, web, widen
 from billing import Contract
 from billing.contract import read_contract
@@ -61,6 +63,10 @@ class Deployment:
     def procedure_named(self, name: str) -> Procedure | None:
         """The procedure of that name as it is now."""
         return next((one for one in self.procedures if one.name == name), None)
+
+    def autonomy(self, plan: Plan) -> Autonomy:
+        """How much a run of ``plan`` does without a person."""
+        return plan.autonomy or self.settings.autonomy
 
     def wishes(self) -> dict[str, tuple[str, ...]]:
         """By name of a procedure whose outcome is an effect, the words by which requesters ask for it, lower case."""

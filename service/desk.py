@@ -287,7 +287,14 @@ class Desk:
         if procedure is None:
             reason = f"{run.procedure} was changed while the run was under way"
             return Ran(task=task, work=None, end=handed_off("procedure_changed", reason))
-        work = Work(task=task, run=run, plan=procedure.plan, ticket=ticket, alone=alone)
+        work = Work(
+            task=task,
+            run=run,
+            plan=procedure.plan,
+            ticket=ticket,
+            alone=alone,
+            autonomy=self._deployment.autonomy(procedure.plan),
+        )
         return Ran(task=task, work=work, end=await self._executor.run(work, runtime))
 
     async def _again(self, ticket_id: str) -> dict[str, JsonValue]:

@@ -114,7 +114,13 @@ class HandingOff:
             near = [Candidate(name=name, sure=sure) for name, sure in self._opening.nearest(task, ticket)]
             handoff = replace(handoff, candidates=near)
         if procedure is not None:
-            work = Work(task=task, run=runs[-1][0], plan=procedure.plan, ticket=ticket)
+            work = Work(
+                task=task,
+                run=runs[-1][0],
+                plan=procedure.plan,
+                ticket=ticket,
+                autonomy=self._deployment.autonomy(procedure.plan),
+            )
             handoff = replace(handoff, plan=procedure.plan, next_reply=await self._executor.next_reply(work))
         return handoff_note(handoff, self._deployment.toolbox)
 

@@ -289,7 +289,7 @@ STOPS = {
     ),
     "no_plan": Stop(
         "a model wrote no usable plan",
-        "The model that plans this ticket wrote plans that cannot be carried out, also after it was told what is wrong.",
+        "The model that plans this ticket wrote plans that cannot be carried out, also when told what is wrong.",
         "Answer it yourself. If such tickets come often, write a procedure for them.",
     ),
     "step_unfinished": Stop(
@@ -406,6 +406,7 @@ _OTHERS = {
     "proof_undone": "the system of record no longer shows it",
     "reopened_before_settlement": "the requester came back before it settled",
     "same_subject_reopened": "the requester came back about the same subject",
+    "autonomy_not_billed": "a person sent what was only drafted, and the contract charges nothing for that",
     "spam": "the helpdesk tagged it as spam",
 }
 

@@ -277,7 +277,16 @@ class Rehearsal:
                 doubt = self._doubt(scene, task, ticket, procedure)
                 if doubt is None:
                     run = _run_of(task, procedure.plan, job)
-                    works.append(Work(task=task, run=run, plan=procedure.plan, ticket=ticket, alone=len(tasks) == 1))
+                    works.append(
+                        Work(
+                            task=task,
+                            run=run,
+                            plan=procedure.plan,
+                            ticket=ticket,
+                            alone=len(tasks) == 1,
+                            autonomy=self._deployment.autonomy(procedure.plan),
+                        )
+                    )
                 else:
                     doubts[task.id] = handed_off(doubt.code, doubt.reason)
             done = [await executor.run(work, InlineRuntime()) for work in works]

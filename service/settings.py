@@ -21,6 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from agents.documents import NOT_UTF_8, Source, load_model, nearest
 from agents.errors import InvalidDocument, Problem
 from agents.knowledge import PUBLIC
+from agents.policy.grant import Autonomy
 from agents.tools.declared import ToolName
 from agents.tools.http import HttpRules
 from agents.tools.mcp import McpDeclaration
@@ -273,6 +274,8 @@ class Settings(_Section):
     runtime: Literal["durable", "inline"] = "durable"
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Tickets that are worked on at a time."""
+    autonomy: Autonomy = Autonomy.AGENT
+    """How much is done without a person, where a procedure does not say otherwise."""
     close_unanswered_after: Duration = timedelta(days=7)
     """How long a requester has to answer a question before the task is closed."""
     database: str = ""
@@ -283,7 +286,7 @@ class Settings(_Section):
     helpdesk: HelpdeskSettings = EmbeddedHelpdeskSettings()
     rollout: RolloutSettings = RolloutSettings()
     models: ModelSettings | None = None
-    """Who is asked where a step is open; without them nothing is, and no step may be."""
+    """Who is asked where a step is open; without them such a task goes to a person."""
     process: tuple[ProcessSettings, ...] = ()
     secrets: SecretSettings = SecretSettings()
 

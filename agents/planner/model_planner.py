@@ -94,7 +94,7 @@ def read_plan(text: str, plan: Plan, toolbox: Toolbox, replies: Replies, author:
     problems = list(_unbounded(made, outline))
     if problems:
         raise InvalidDocument(problems)
-    return replace(made, author=author, sha256=plan.sha256)
+    return replace(made, author=author, sha256=plan.sha256, autonomy=plan.autonomy)
 
 
 def _unbounded(made: Plan, outline: Outline) -> list[Problem]:

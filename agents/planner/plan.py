@@ -11,7 +11,7 @@ from pydantic import BaseModel, JsonValue
 from agents.expressions import Expression
 from agents.paths import Template
 from agents.policy.bounds import Bounds
-from agents.policy.grant import Filled, Fixed, Hole, Slot, Source
+from agents.policy.grant import Autonomy, Filled, Fixed, Hole, Slot, Source
 from agents.policy.labels import PLAN, STAFF, Integrity, Label, Labelled, Path, join_all
 from agents.receipt import REPLY_TOOL
 
@@ -173,6 +173,8 @@ class Plan:
     steps: tuple[Step, ...]
     outline: Outline | None = None
     """What a model plans from, in the place of steps."""
+    autonomy: Autonomy | None = None
+    """As the procedure says; None leaves it to the deployment."""
     author: Label = PLAN
     """The label of what is written in the plan itself: literal arguments and conditions."""
 

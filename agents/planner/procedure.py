@@ -162,6 +162,7 @@ class _Compiler:
             inputs=tuple(_sure(one) for one in inputs),
             steps=tuple(_sure(step) for step in steps),
             outline=outline,
+            autonomy=document.autonomy,
         )
         return Procedure(name=document.procedure, version=document.version, triggers=document.triggers, plan=plan)
 

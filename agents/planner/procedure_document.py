@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agents.policy.grant import Autonomy
+
 _NAME = r"^[a-z][a-z0-9_]*$"
 
 
@@ -98,6 +100,8 @@ class ProcedureDocument(_Document):
 
     procedure: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     version: Annotated[int, Field(ge=1)]
+    autonomy: Autonomy | None = None
+    """The deployment's where it is left out."""
     outcome: Annotated[str, Field(pattern=_NAME)]
     triggers: Triggers
     inputs: dict[Annotated[str, Field(pattern=_NAME)], InputDocument] = {}
