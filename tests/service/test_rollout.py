@@ -165,7 +165,7 @@ async def test_what_was_left_to_people_stays_with_them(
     async with started(percent=0) as desk:
         await desk.asks("T-1", "ann@example.com", BROKEN.format(order=order))
         assert treatment(desk, "T-1")[1] == "it is not among the 0 % of tickets that the rollout takes"
-        monkeypatch.setattr(desk.run.desk._rollout, "_settings", RolloutSettings(percent=100))
+        monkeypatch.setattr(desk.run.desk._opening._rollout, "_settings", RolloutSettings(percent=100))
         await desk.writes("T-1", "Please answer me")
         assert await untouched(desk, "T-1")
 
@@ -177,7 +177,7 @@ async def test_what_was_begun_live_is_finished_live(
     async with started(percent=100, hours=HOURS | {"days": "mon-sun", "from": "00:00", "to": "23:59:59"}) as desk:
         await desk.asks("T-1", "ann@example.com", "My mug arrived broken, please refund me.")
         assert treatment(desk, "T-1") == ("live", "the rollout takes it")
-        monkeypatch.setattr(desk.run.desk._rollout, "_settings", RolloutSettings(mode="off"))
+        monkeypatch.setattr(desk.run.desk._opening._rollout, "_settings", RolloutSettings(mode="off"))
         await desk.writes("T-1", f"It is {order}")
         assert office.refunds(order) == [3490]
 
