@@ -150,7 +150,7 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
     procedures, more = read_procedures(folder / "procedures", toolbox, replies, kinds)
     problems += more
     problems += _missing(folder, replies)
-    problems += _unknown_rollout(folder, source, procedures)
+    problems += _unknown_procedures(folder, source, procedures)
     if contract_source is not None and contract is not None and settings is not None:
         problems += _unknown_sources(contract_source, contract, settings)
         problems += unsigned_lines(folder, procedures, replies, contract)
@@ -226,16 +226,19 @@ def _missing(folder: Path, replies: Replies) -> Iterator[Problem]:
         yield Problem(file=missing, line=None, field="", message=message)
 
 
-def _unknown_rollout(folder: Path, source: Source, procedures: Sequence[Procedure]) -> list[Problem]:
-    """Modes for procedures that there are not, also in settings that are not sound; an unsound procedure is one."""
-    rollout = source.data.get("rollout")
-    modes = rollout.get("procedures") if isinstance(rollout, dict) else None
+def _unknown_procedures(folder: Path, source: Source, procedures: Sequence[Procedure]) -> list[Problem]:
+    """Settings for procedures that there are not, also in settings that are not sound; an unsound procedure is one."""
     names = {procedure.name for procedure in procedures} | {path.stem for path in folder.glob("procedures/*.yaml")}
-    return [
-        source.problem(("rollout", "procedures", name), f"there is no procedure {name!r}; {nearest(name, names)}")
-        for name in (modes if isinstance(modes, dict) else ())
-        if name not in names
-    ]
+    problems = []
+    for section in ("rollout", "models"):
+        table = source.data.get(section)
+        named = table.get("procedures") if isinstance(table, dict) else None
+        problems += [
+            source.problem((section, "procedures", name), f"there is no procedure {name!r}; {nearest(name, names)}")
+            for name in (named if isinstance(named, dict) else ())
+            if name not in names
+        ]
+    return problems
 
 
 def _unknown_sources(source: Source, contract: Contract, settings: Settings) -> list[Problem]:

@@ -31,6 +31,8 @@ from service.errors import ServiceError, SettingMissing
 from service.helpdesks.connect import connect_elsewhere
 from service.helpdesks.webhooks import Doorbell, webhook_app
 from service.keys import REMEDY, wrong_keys
+from service.model_settings import ModelSettings
+from service.models import unusable
 from service.packages import OWN_ENVIRONMENT, foreign_packages
 from service.settings import LiveHelpdeskSettings, Secrets, Settings, fill_in, read_settings, secrets_named
 
@@ -65,6 +67,8 @@ def checks(deployment: Path | None = None, state: Path | None = None) -> tuple[F
         findings.append(configuration)
         if settings is not None:
             findings.append(_secrets(settings))
+            if settings.models is not None:
+                findings.append(_models(settings.models))
             if isinstance(settings.helpdesk, LiveHelpdeskSettings):
                 findings.append(_helpdesk(settings, settings.helpdesk, deployment, state or deployment / STATE))
     if state is not None:
@@ -153,6 +157,25 @@ def _secrets(settings: Settings) -> Finding:
     return Finding(
         name="secrets", ok=True, detail=f"{len(wanted) - made} from the environment, {made} made up on first use"
     )
+
+
+def _models(settings: ModelSettings) -> Finding:
+    """Whether each named model could be asked; essential where a role has none that could. Nothing is sent."""
+    missing = unusable(settings, SystemClock().now())
+    named = [[each.model for each in candidates] for candidates in settings.roles.values() if candidates]
+    if missing:
+        detail = "; ".join(f"{name}: {', '.join(why)}" for name, why in missing.items())
+        advice = f"{detail}; until then the next model of the role is asked, and without one a person takes over"
+        essential = any(all(name in missing for name in role) for role in named)
+        return Finding(
+            name="models",
+            ok=False,
+            detail=f"cannot be asked: {', '.join(missing)}",
+            advice=advice,
+            essential=essential,
+        )
+    count = len({name for role in named for name in role})
+    return Finding(name="models", ok=True, detail=f"{count} named, each with a key and a price; none was asked")
 
 
 def _helpdesk(settings: Settings, live: LiveHelpdeskSettings, deployment: Path, state: Path) -> Finding:

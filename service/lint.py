@@ -19,9 +19,11 @@ import regex
 from agents.documents import Source, read_document
 from agents.errors import InvalidDocument, Problem
 from agents.planner import Procedure, ProcedureSelector, detect_language
+from agents.planner.plan import OpenStep
 from agents.planner.replies import FALLBACK, FRAME, Replies
 from service.deployment import Deployment, read_deployment
 from service.handing_off import PART_HANDED_OFF
+from service.model_settings import ModelSettings
 from service.unknown_names import unknown_names
 
 FEW_LINES = 6
@@ -74,6 +76,7 @@ def lint(folder: Path) -> Findings:
             source = sources[procedure.name]
             warnings += _loose_patterns(source, procedure)
             warnings += _few_examples(source, procedure, replies)
+            warnings += _nobody_to_ask(source, procedure, deployment.settings.models)
         if not deployment.procedures:
             message = "there is no procedure, so every ticket goes to a person; write procedures/NAME.yaml"
             warnings.append(Problem(file=str(folder / "procedures"), line=None, field="", message=message))
@@ -183,6 +186,18 @@ def _few_examples(source: Source, procedure: Procedure, replies: Replies) -> Ite
     for language in sorted(replies.languages() - spoken):
         message = f"no line is in {language!r}, and replies are: such a message is hardly ever recognised"
         yield source.problem(("triggers", "like"), message)
+
+
+def _nobody_to_ask(source: Source, procedure: Procedure, models: ModelSettings | None) -> Iterator[Problem]:
+    if models is not None and models.executor:
+        return
+    for at, step in enumerate(procedure.plan.steps):
+        if isinstance(step, OpenStep):
+            message = (
+                "is for a model, and settle.toml names none: tickets that come to this step go to a person; "
+                'add executor = ["provider:model"] to [models] (docs/models.md)'
+            )
+            yield source.problem(("steps", at), message)
 
 
 def _left_out(sources: Mapping[str, Source], procedures: Sequence[Procedure]) -> tuple[Examples | None, list[Problem]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from agents.clock import Clock
+from agents.errors import ModelFailed
 from agents.models.budget import Day, RunBudget, Spent
-from agents.models.messages import Model
+from agents.models.messages import Model, Usage
 from agents.models.naming import open_model
 from agents.models.router import Router
 from agents.models.run_model import ModelFor, RunModel
@@ -56,6 +58,24 @@ class DeployedModels:
 
     def _open(self, name: str) -> Model:
         return open_model(name, abilities=self._settings.declared(name))
+
+
+def unusable(settings: ModelSettings, at: datetime) -> dict[str, list[str]]:
+    """What keeps named models from being asked, by ``provider:model``: a key, a package, a price. Nothing is sent."""
+    names = {each.model for candidates in settings.roles.values() for each in candidates}
+    found = {name: list(_missing(name, settings, at)) for name in sorted(names)}
+    return {name: missing for name, missing in found.items() if missing}
+
+
+def _missing(name: str, settings: ModelSettings, at: datetime) -> Iterator[str]:
+    try:
+        open_model(name, abilities=settings.declared(name))
+    except ModelFailed as error:
+        yield str(error).removeprefix(f"{name}: ")
+    try:
+        settings.price_book.micros(name, Usage(input_tokens=1, output_tokens=1), at)
+    except ModelFailed as error:
+        yield str(error).removeprefix(f"{name}: ")
 
 
 def spent(receipts: Iterable[Receipt]) -> Spent:

@@ -69,6 +69,44 @@ def test_a_missing_secret_and_an_unknown_process_are_named(tmp_path: Path, monke
     assert "a secret value" not in finding.detail
 
 
+MODELS = """
+[models]
+executor = ["anthropic:claude-sonnet-5", "kimi:unheard-of"]
+judge = ["bedrock:claude-sonnet-5"]
+"""
+
+
+def test_what_keeps_a_model_from_being_asked_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment = deployment_in(tmp_path)
+    for variable in ("ANTHROPIC_API_KEY", "MOONSHOT_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    assert "models" not in {one.name for one in checks(deployment)}
+    with (deployment / "settle.toml").open("a") as file:
+        file.write(MODELS)
+    finding = found("models", deployment=deployment)
+    assert "anthropic:claude-sonnet-5: set the environment variable ANTHROPIC_API_KEY;" in finding.advice
+    assert "MOONSHOT_API_KEY, nobody knows its price; set one in [models.prices]" in finding.advice
+    assert "pip install 'settle-agents[bedrock]'" in finding.advice
+    assert finding.essential
+
+
+def test_a_role_needs_one_model_that_can_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment = deployment_in(tmp_path)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-hidden")
+    monkeypatch.delenv("MOONSHOT_API_KEY", raising=False)
+    with (deployment / "settle.toml").open("a") as file:
+        file.write(MODELS.replace("judge", "# judge"))
+    finding = found("models", deployment=deployment)
+    assert not finding.essential
+    assert finding.detail == "cannot be asked: kimi:unheard-of"
+    monkeypatch.setenv("MOONSHOT_API_KEY", "sk-hidden")
+    with (deployment / "settle.toml").open("a") as file:
+        file.write('[models.fallback_price]\ninput = "1"\noutput = "5"\n')
+    finding = found("models", deployment=deployment)
+    assert finding.detail == "2 named, each with a key and a price; none was asked"
+    assert "hidden" not in f"{checks(deployment)}"
+
+
 def test_keys_have_to_be_private_and_whole(tmp_path: Path) -> None:
     state = make_state(tmp_path / "state", deployment_in(tmp_path))
     state.key("vendor")

@@ -350,6 +350,42 @@ def test_mistakes_in_the_rollout_are_listed_together(desk: Path) -> None:
     assert "rollout.procedures.cancel-booking" not in {field for _, _, field, _ in found(desk)}
 
 
+def test_needs_of_a_procedure_that_there_is_not(desk: Path) -> None:
+    models = '[models.procedures]\ncancel-boking = {reliability = "high"}\nwhen-is-my-booking = {}\n'
+    holding(SETTINGS, (desk / SETTINGS).read_bytes() + models.encode())(desk)
+    (problem,) = found(desk)
+    assert problem[0] == SETTINGS
+    assert problem[1] is not None
+    assert problem[2:] == (
+        "models.procedures.cancel-boking",
+        "there is no procedure 'cancel-boking'; did you mean 'cancel-booking'?",
+    )
+
+
+OPEN_STEP = """\
+  - id: look
+    open: Find out more.
+    tools: {bookings.find: {email: "${task.requester.email}"}}
+    leaves: {late: boolean}
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ("", True),
+        ('[models]\nplanner = ["openai:gpt-5"]\n', True),
+        ('[models]\nexecutor = ["openai:gpt-5"]\n', False),
+    ],
+)
+def test_a_step_for_a_model_that_nobody_named(desk: Path, settings: str, warned: bool) -> None:
+    instead(WHEN, "  - {id: reply,", f"{OPEN_STEP}  - {{id: reply,")(desk)
+    holding(SETTINGS, (desk / SETTINGS).read_bytes() + settings.encode())(desk)
+    assert found(desk) == []
+    warnings = [one for one in lint(desk).warnings if "is for a model" in one.message]
+    assert [(Path(one.file).name, one.field) for one in warnings] == [(Path(WHEN).name, "steps[3]")] * warned
+
+
 def test_articles_are_looked_at_with_the_rest(desk: Path) -> None:
     (desk / "knowledge").mkdir()
     holding("knowledge/hours.md", b"---\ntitel: Hours\n---\nWe are open.\n")(desk)
