@@ -18,6 +18,7 @@ import regex
 
 from agents.documents import Source, read_document
 from agents.errors import InvalidDocument, Problem
+from agents.models.router import Role
 from agents.planner import Procedure, ProcedureSelector, detect_language
 from agents.planner.plan import OpenStep
 from agents.planner.replies import FALLBACK, FRAME, Replies
@@ -189,15 +190,16 @@ def _few_examples(source: Source, procedure: Procedure, replies: Replies) -> Ite
 
 
 def _nobody_to_ask(source: Source, procedure: Procedure, models: ModelSettings | None) -> Iterator[Problem]:
-    if models is not None and models.executor:
-        return
-    for at, step in enumerate(procedure.plan.steps):
-        if isinstance(step, OpenStep):
-            message = (
-                "is for a model, and settle.toml names none: tickets that come to this step go to a person; "
-                'add executor = ["provider:model"] to [models] (docs/models.md)'
-            )
-            yield source.problem(("steps", at), message)
+    plan, named = procedure.plan, models or ModelSettings()
+    message = (
+        "is for a model, and settle.toml names none: tickets that come to it go to a person; "
+        'add {role} = ["provider:model"] to [models] (docs/models.md)'
+    )
+    if plan.outline is not None and not named.planner:
+        yield source.problem(("plan",), message.format(role=Role.PLANNER))
+    for at, step in enumerate(plan.steps):
+        if isinstance(step, OpenStep) and not named.executor:
+            yield source.problem(("steps", at), message.format(role=Role.EXECUTOR))
 
 
 def _left_out(sources: Mapping[str, Source], procedures: Sequence[Procedure]) -> tuple[Examples | None, list[Problem]]:

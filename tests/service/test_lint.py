@@ -386,6 +386,24 @@ def test_a_step_for_a_model_that_nobody_named(desk: Path, settings: str, warned:
     assert [(Path(one.file).name, one.field) for one in warnings] == [(Path(WHEN).name, "steps[3]")] * warned
 
 
+OUTLINE = """\
+plan:
+  goal: Say when the booking is.
+  tools: {bookings.find: {email: "${task.requester.email}"}}
+  replies: [booking-time]
+"""
+
+
+def test_a_plan_that_nobody_is_there_to_write(desk: Path) -> None:
+    text = (desk / WHEN).read_text()
+    (desk / WHEN).write_text(text[: text.index("steps:")].replace("${booking.id}", "x") + OUTLINE)
+    assert found(desk) == []
+    (warning,) = (one for one in lint(desk).warnings if "is for a model" in one.message)
+    assert (warning.field, 'planner = ["provider:model"]' in warning.message) == ("plan", True)
+    holding(SETTINGS, (desk / SETTINGS).read_bytes() + b'[models]\nplanner = ["openai:gpt-5"]\n')(desk)
+    assert not [one for one in lint(desk).warnings if "is for a model" in one.message]
+
+
 def test_articles_are_looked_at_with_the_rest(desk: Path) -> None:
     (desk / "knowledge").mkdir()
     holding("knowledge/hours.md", b"---\ntitel: Hours\n---\nWe are open.\n")(desk)
