@@ -11,6 +11,8 @@ ServiceError
 ├── BadTicketFile        a file of tickets cannot be read at all
 ├── NoLiveHelpdesk       the deployment names no helpdesk elsewhere to work on
 ├── TicketsElsewhere     tickets are opened in the helpdesk that the deployment names, not here
+├── ToolNotTried         a tool cannot be tried like this: it has an effect, or other arguments
+├── ToolNotMade          a new tool cannot be written: its name is none, or its files exist
 ├── AnswerRefused        an answer to an approval that does not count
 └── SettingMissing       a setting refers to a secret or a process that is not there
 """
@@ -67,6 +69,14 @@ class BadTicketFile(ServiceError):
     def __init__(self, path: str, message: str) -> None:
         self.path = path
         super().__init__(f"{path}: {message}")
+
+
+class ToolNotTried(ServiceError):
+    """A tool cannot be tried like this: there is none, it has an effect, or it takes other arguments."""
+
+
+class ToolNotMade(ServiceError):
+    """A new tool cannot be written: its name is none, or something of it exists already."""
 
 
 class AnswerRefused(ServiceError):

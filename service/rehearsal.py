@@ -32,6 +32,7 @@ from agents.rehearsal import RehearsalHelpdesk, approve_all, rehearsed
 from agents.runtime.inline import InlineRuntime
 from agents.task import Run, Task, TaskState
 from agents.ticket import Ticket
+from agents.tools import ToolContext
 from agents.tools.browser import Browser
 from agents.tools.http import HttpClient
 from agents.work import Claimed, End, Ended, Work
@@ -196,6 +197,24 @@ class Rehearsal:
     def deployment(self) -> Deployment:
         """What is rehearsed."""
         return self._deployment
+
+    def tool_context(self, requester_email: str) -> ToolContext:
+        """What a tool is given that is called on its own, as if for the requester with this address."""
+        return ToolContext(
+            tenant=self._deployment.settings.tenant,
+            task_id="try",
+            ticket_id="try",
+            requester_email=requester_email,
+            language="en",
+            key="try",
+            clock=self._clock,
+            settings=self._settings,
+            evidence_store=MemoryEvidenceStore(),
+            browser=self._browser,
+            library=self._library,
+            http=HttpClient(self._deployment.settings.tools.http.rules),
+            mcp=self._mcp,
+        )
 
     @property
     def clock(self) -> Clock:

@@ -15,11 +15,13 @@ import contextlib
 import inspect
 import re
 import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args, get_origin
 
 from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic.fields import FieldInfo
 
 from agents.clock import Clock
 from agents.errors import BrowserUnavailable, HelpdeskUnavailable, InvalidTool, ToolFailed, ToolOutcomeUnknown
@@ -219,6 +221,20 @@ class Tool:
         return data
 
 
+_refused: ContextVar[list[tuple[int, InvalidTool]] | None] = ContextVar("refused", default=None)
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[list[tuple[int, InvalidTool]]]:
+    """Within it, declarations that are refused are listed with their lines, so that a file is read to its end."""
+    found: list[tuple[int, InvalidTool]] = []
+    token = _refused.set(found)
+    try:
+        yield found
+    finally:
+        _refused.reset(token)
+
+
 def tool(
     *,
     effect: Literal["read", "write", "irreversible"],
@@ -259,6 +275,16 @@ def tool(
     """
 
     def declare(function: Callable[..., Any]) -> Tool:
+        refused = _refused.get()
+        try:
+            return declared(function)
+        except InvalidTool as error:
+            if refused is None:
+                raise
+            refused.append((function.__code__.co_firstlineno, error))
+            return cast(Tool, function)  # nobody calls it: a file with a refused declaration is not used
+
+    def declared(function: Callable[..., Any]) -> Tool:
         called = name or function.__name__
         shape = read_signature(function, called, ToolContext)
         input_model, output_model = shape.input_model, shape.output_model
@@ -317,27 +343,68 @@ def check_declaration(
     input_model: type[BaseModel],
     output_model: type[BaseModel],
 ) -> None:
-    """`InvalidTool` where what is declared about a tool is incomplete, or does not fit its arguments and answer."""
+    """`InvalidTool` where what is declared about a tool is incomplete, or does not fit its arguments and answer.
+
+    Its message names everything that is wrong.
+    """
+    arguments, answer = input_model.model_fields, output_model.__name__
+    wrong = []
     if not _NAME.fullmatch(called):
-        raise InvalidTool(called, "a name has lower-case letters, digits and underscores, at most one dot")
+        wrong.append("a name has lower-case letters, digits and underscores, at most one dot")
     if effect != "read" and sinks is None:
-        raise InvalidTool(
-            called, f"has effect={effect!r}: say which arguments are sinks, for example sinks={{'order_id'}}"
+        every = ", ".join(f'"{name}"' for name in arguments)
+        wrong.append(
+            f"has effect={effect!r}: say which arguments are sinks, those that decide where it goes or how much it "
+            f"moves; add sinks={{{every}}}, without those that do not"
         )
     if effect != "read" and lookup is None:
-        raise InvalidTool(called, "has an effect and no lookup: without one a crash leaves its outcome unknown")
-    fields = output_model.model_fields | output_model.model_computed_fields
+        find, takes = (
+            f"find_{called.replace('.', '_')}",
+            ", ".join(["ctx: ToolContext", *map(_typed, arguments.items())]),
+        )
+        wrong.append(
+            "has an effect and no lookup: without one a crash leaves its outcome unknown; "
+            f"write `async def {find}({takes}) -> {answer} | None:` above it, which says what stands under ctx.key, "
+            f"and add lookup={find}"
+        )
     for declared, words, known in (("outputs", outputs, _VOUCHED), ("readers", readers, _READERS)):
         for path, word in words.items():
             if word not in known:
-                raise InvalidTool(called, f"{declared}: {word!r} is none of {', '.join(known)}")
-            if path and path.split(".")[0] not in fields:
-                raise InvalidTool(called, f"{declared}: {output_model.__name__} has no field {path!r}")
+                wrong.append(f"{declared}: {word!r} is none of {', '.join(known)}")
+            if path and not _reaches(output_model, path.split(".")):
+                wrong.append(f"{declared}: {answer} has no field {path!r}")
     if told not in _AUDIENCES:
-        raise InvalidTool(called, f"told: {told!r} is none of {', '.join(_AUDIENCES)}")
-    unknown = frozenset((*(sinks or ()), *(addresses or ()))) - input_model.model_fields.keys()
-    if unknown or (owned_by is not None and owned_by not in input_model.model_fields):
-        raise InvalidTool(called, f"has no argument {', '.join(sorted(unknown)) or owned_by}")
+        wrong.append(f"told: {told!r} is none of {', '.join(_AUDIENCES)}")
+    named = {*(sinks or ()), *(addresses or ()), *((owned_by,) if owned_by is not None else ())}
+    unknown = named - arguments.keys()
+    if unknown:
+        wrong.append(f"has no argument {', '.join(sorted(unknown))}")
+    if wrong:
+        raise InvalidTool(called, "; ".join(wrong))
+
+
+def _typed(argument: tuple[str, FieldInfo]) -> str:
+    name, about = argument
+    kind: Any = about.annotation
+    plain = isinstance(kind, type) and not get_args(kind)
+    return f"{name}: {kind.__name__ if plain else inspect.formatannotation(kind)}"
+
+
+def _reaches(annotation: Any, path: Sequence[str]) -> bool:
+    """True if there is something at ``path`` in values of this type, or if the type does not say."""
+    if not path:
+        return True
+    arguments = get_args(annotation)
+    if arguments:
+        inner = arguments[:1] if get_origin(annotation) is Annotated else arguments
+        return get_origin(annotation) is dict or any(_reaches(one, path) for one in inner)
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return annotation is Any or annotation is JsonValue
+    fields = {name: field.annotation for name, field in annotation.model_fields.items()}
+    fields |= {name: field.return_type for name, field in annotation.model_computed_fields.items()}
+    if path[0] not in fields:
+        return annotation.model_config.get("extra") == "allow"
+    return _reaches(fields[path[0]], path[1:])
 
 
 def output_integrity(outputs: Mapping[str, str]) -> dict[tuple[str, ...], Integrity]:

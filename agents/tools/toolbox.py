@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agents.canonical import sha256_hex
 from agents.errors import InvalidDocument, InvalidTool, Problem
-from agents.tools.tool import Tool
+from agents.tools.tool import Tool, refusals
 
 
 class Toolbox:
@@ -81,13 +81,17 @@ def _tools_in(path: Path) -> list[Tool]:
     beside = str(path.parent.resolve())
     if beside not in sys.path:
         sys.path.append(beside)
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    with refusals() as refused:
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            sys.modules.pop(name)
+            line = _line_in(str(spec.origin), error)
+            found = [_problem(path, at, str(wrong)) for at, wrong in refused]
+            raise InvalidDocument([*found, _problem(path, line, f"{type(error).__name__}: {error}")]) from error
+    if refused:
         sys.modules.pop(name)
-        line = _line_in(str(spec.origin), error)
-        message = str(error) if isinstance(error, InvalidTool) else f"{type(error).__name__}: {error}"
-        raise _refused(path, line, message) from error
+        raise InvalidDocument([_problem(path, at, str(wrong)) for at, wrong in refused])
     return [value for value in vars(module).values() if isinstance(value, Tool)]
 
 

@@ -27,7 +27,7 @@ COMMANDS = {
     "invoice": ("invoice:app", "List invoices and credit notes, show one, or close the periods that are over."),
     "verify-invoice": ("verify_invoice:app", "Check an invoice's bundle, offline."),
     "report": ("report:app", "Report week by week: what was resolved, proven, handed off, charged."),
-    "tool": ("tool:app", "Accept what an MCP server says about its tools."),
+    "tool": ("tool:app", "Write a new tool with its test, check tools, try one, accept those of MCP servers."),
     "doctor": ("doctor:app", "Find out what is missing on this machine, and how to get it."),
     "demo": ("demo:demo_app", "Do the main job on the retail example: 31 tickets, a real back office, one invoice."),
 }

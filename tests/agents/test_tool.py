@@ -101,6 +101,15 @@ def strange(ctx: ToolContext, lock: threading.Event) -> Answer:
     raise NotImplementedError
 
 
+class Answers(BaseModel):
+    items: list[Answer] | None
+    free: dict[str, Any]
+
+
+def nested(ctx: ToolContext, order_id: str) -> Answers:
+    raise NotImplementedError
+
+
 def good(ctx: ToolContext, order_id: str) -> Answer:
     raise NotImplementedError
 
@@ -126,6 +135,15 @@ def good(ctx: ToolContext, order_id: str) -> Answer:
         (good, {"effect": "read", "outputs": {"text": "operator"}}, "'operator' is none of"),
         (good, {"effect": "read", "name": "Shop.find"}, "lower-case"),
         (good, {"effect": "read", "name": "a.b.c"}, "at most one dot"),
+        (good, {"effect": "write", "lookup": nothing_about}, r'add sinks=\{"order_id"\}'),
+        (
+            good,
+            {"effect": "write"},
+            r"find_good\(ctx: ToolContext, order_id: str\) -> Answer \| None:.*lookup=find",
+        ),
+        (good, {"effect": "write", "owned_by": "email"}, "sinks.*lookup.*has no argument email"),
+        (nested, {"effect": "read", "outputs": {"items.ntoe": "untrusted"}}, r"Answers has no field 'items\.ntoe'"),
+        (nested, {"effect": "read", "readers": {"items.text.x": "nobody"}}, r"Answers has no field 'items\.text\.x'"),
     ],
 )
 def test_a_wrong_declaration_says_what_to_change(
@@ -133,6 +151,11 @@ def test_a_wrong_declaration_says_what_to_change(
 ) -> None:
     with pytest.raises(InvalidTool, match=message):
         tool(**options)(function)
+
+
+def test_a_field_within_lists_and_of_free_names_is_found() -> None:
+    declared = tool(effect="read", outputs={"items.text": "system", "free.any.thing": "untrusted"})(nested)
+    assert ("items", "text") in declared.outputs
 
 
 def raises(error: BaseException) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -74,6 +74,18 @@ def test_a_file_that_cannot_be_imported_is_named_with_its_line(
     assert message in found.message
 
 
+def test_every_refused_declaration_of_a_file_is_listed_and_nothing_of_it_is_there(tmp_path: Path) -> None:
+    one = GOOD.replace('effect="read"', 'effect="write"')
+    two = one[one.index("@tool") :].replace("def find", "def lose")
+    (tmp_path / "shop.py").write_text(one + two + GOOD[GOOD.index("@tool") :].replace("def find", "def look"))
+    box, problems = Toolbox.read([tmp_path / "shop.py"])
+    assert [(one.line, one.message.split(":")[0]) for one in problems] == [(8, "tool find"), (12, "tool lose")]
+    assert box.names() == []
+    (tmp_path / "shop.py").write_text(one + "\nfind.name\n")
+    _, problems = Toolbox.read([tmp_path / "shop.py"])
+    assert ["sinks" in problems[0].message, "AttributeError" in problems[1].message, len(problems)] == [True, True, 2]
+
+
 def test_a_relative_path_has_lines_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert problem(Path("shop.py"), "\nx = 1 / 0\n").line == 2
