@@ -4,9 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 ENV := PIP_DISABLE_PIP_VERSION_CHECK=1
 
-.PHONY: install demo test test-long bench lint format lock clean
+.PHONY: install testing demo test test-long bench lint format lock clean
 
 install: .venv/run.stamp
+
+testing: .venv/test.stamp
 
 demo: .venv/run.stamp
 	@SETTLE_SETUP_SECONDS=$$(cat .venv/setup-seconds 2>/dev/null); export SETTLE_SETUP_SECONDS; \

@@ -221,18 +221,29 @@ class Tool:
         return data
 
 
-_refused: ContextVar[list[tuple[int, InvalidTool]] | None] = ContextVar("refused", default=None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A declaration in a file that is being read."""
+
+    file: str
+    line: int
+    name: str
+    error: InvalidTool | None
+    """Why it is refused."""
+
+
+_declared: ContextVar[list[Declared] | None] = ContextVar("declared", default=None)
 
 
 @contextlib.contextmanager
-def refusals() -> Iterator[list[tuple[int, InvalidTool]]]:
-    """Within it, declarations that are refused are listed with their lines, so that a file is read to its end."""
-    found: list[tuple[int, InvalidTool]] = []
-    token = _refused.set(found)
+def declarations() -> Iterator[list[Declared]]:
+    """Within it, declarations are listed, and a refused one is no error, so that a file is read to its end."""
+    found: list[Declared] = []
+    token = _declared.set(found)
     try:
         yield found
     finally:
-        _refused.reset(token)
+        _declared.reset(token)
 
 
 def tool(
@@ -275,16 +286,20 @@ def tool(
     """
 
     def declare(function: Callable[..., Any]) -> Tool:
-        refused = _refused.get()
+        listed, made, refused = _declared.get(), None, None
         try:
-            return declared(function)
+            made = checked(function)
         except InvalidTool as error:
-            if refused is None:
+            if listed is None:
                 raise
-            refused.append((function.__code__.co_firstlineno, error))
-            return cast(Tool, function)  # nobody calls it: a file with a refused declaration is not used
+            refused = error
+        if listed is not None:
+            code = function.__code__
+            called = name or function.__name__
+            listed.append(Declared(file=code.co_filename, line=code.co_firstlineno, name=called, error=refused))
+        return made or cast(Tool, function)  # a file with a refused declaration is not used
 
-    def declared(function: Callable[..., Any]) -> Tool:
+    def checked(function: Callable[..., Any]) -> Tool:
         called = name or function.__name__
         shape = read_signature(function, called, ToolContext)
         input_model, output_model = shape.input_model, shape.output_model

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agents.canonical import sha256_hex
 from agents.errors import InvalidDocument, InvalidTool, Problem
-from agents.tools.tool import Tool, refusals
+from agents.tools.tool import Declared, Tool, declarations
 
 
 class Toolbox:
@@ -81,18 +81,32 @@ def _tools_in(path: Path) -> list[Tool]:
     beside = str(path.parent.resolve())
     if beside not in sys.path:
         sys.path.append(beside)
-    with refusals() as refused:
+    with declarations() as declared:
         try:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             sys.modules.pop(name)
             line = _line_in(str(spec.origin), error)
-            found = [_problem(path, at, str(wrong)) for at, wrong in refused]
-            raise InvalidDocument([*found, _problem(path, line, f"{type(error).__name__}: {error}")]) from error
-    if refused:
+            found = _problem(path, line, f"{type(error).__name__}: {error}")
+            raise InvalidDocument([*_wrong(path, declared), found]) from error
+    wrong = _wrong(path, declared)
+    if wrong:
         sys.modules.pop(name)
-        raise InvalidDocument([_problem(path, at, str(wrong)) for at, wrong in refused])
+        raise InvalidDocument(wrong)
     return [value for value in vars(module).values() if isinstance(value, Tool)]
+
+
+def _wrong(path: Path, declared: Iterable[Declared]) -> list[Problem]:
+    """The declarations that are refused, and those whose name another one in the same file has."""
+    wrong: list[Problem] = []
+    first: dict[tuple[str, str], int] = {}
+    for one in declared:
+        line = first.setdefault((one.file, one.name), one.line)
+        if one.error is not None:
+            wrong.append(_problem(path, one.line, str(one.error)))
+        elif line != one.line:
+            wrong.append(_problem(path, one.line, f"tool {one.name}: is defined twice, first in line {line}"))
+    return wrong
 
 
 def _refused(path: Path, line: int | None, message: str) -> InvalidDocument:

@@ -86,6 +86,15 @@ def test_every_refused_declaration_of_a_file_is_listed_and_nothing_of_it_is_ther
     assert ["sinks" in problems[0].message, "AttributeError" in problems[1].message, len(problems)] == [True, True, 2]
 
 
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_name_is_given_once_in_a_file_too(by_name: bool, tmp_path: Path) -> None:
+    declared = GOOD[GOOD.index("@tool") :]
+    if by_name:
+        declared = declared.replace('effect="read"', 'effect="read", name="find"').replace("def find", "def other")
+    found = problem(tmp_path / "shop.py", GOOD + declared)
+    assert (found.line, found.message) == (12, "tool find: is defined twice, first in line 8")
+
+
 def test_a_relative_path_has_lines_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert problem(Path("shop.py"), "\nx = 1 / 0\n").line == 2
