@@ -36,6 +36,7 @@ from agents.progress import Progress
 from agents.receipt import REPLY_TOOL, Effect
 from agents.task import TaskState
 from agents.tools.tool import Tool
+from agents.trace import EventKind
 
 MAX_MISTAKES = 5
 """Answers in a row that lead to nothing (an unknown tool, bad arguments, a refused call) before a person takes over."""
@@ -134,19 +135,19 @@ class OpenLoop:
 
     async def _call(self, place: str, call: ToolCall) -> ToolResult:
         if call.malformed:
-            return self._mistake(call, f"the arguments cannot be used: {call.malformed}")
+            return self._mistake(place, call, f"the arguments cannot be used: {call.malformed}")
         if call.name == GIVE_UP:
             self._now.hand_off("model_gave_up", str(call.arguments.get("reason", "")), self._step.id)
         one = self._tools.get(self._names.meant(call.name) or "")
         if one is None:
-            return self._mistake(call, f"there is no tool {call.name}")
+            return self._mistake(place, call, f"there is no tool {call.name}")
         return await self._make(place, call, one)
 
     async def _make(self, place: str, call: ToolCall, one: OpenTool) -> ToolResult:
         now, task = self._now, self._now.work.task
         fixed = sorted(call.arguments.keys() & one.args.keys())
         if fixed:
-            return self._mistake(call, f"{', '.join(fixed)} is filled in already")
+            return self._mistake(place, call, f"{', '.join(fixed)} is filled in already")
         tool = now.caller.toolbox.get(one.tool)
         reads = tool is not None and tool.effect is Effect.READ
         if reads:
@@ -170,7 +171,7 @@ class OpenLoop:
         if answer.end is CallEnd.FAILED:
             if not reads and answer.code not in NOTHING_BEGUN:
                 now.hand_off(answer.code, answer.reason, place)
-            return self._mistake(call, self._refusal(answer, tool, place, args))
+            return self._mistake(place, call, self._refusal(answer, tool, place, args))
         assert tool is not None, "an unknown tool is denied"
         assert answer.receipt is not None, "a call that is done has a receipt"
         output = tool.labelled(answer.receipt.result, step=place, args=args, requester=task.requester.email)
@@ -237,8 +238,10 @@ class OpenLoop:
         label = model_label(self._context, self._step.id)
         return Labelled(data=found.model_dump(mode="json"), label=label), ""
 
-    def _mistake(self, call: ToolCall, message: str) -> ToolResult:
+    def _mistake(self, place: str, call: ToolCall, message: str) -> ToolResult:
         self._mistakes += 1
+        said: dict[str, JsonValue] = {"tool": call.name[:100], "why": message[:300]}
+        self._now.note(EventKind.CALL_REFUSED, place, said)
         return _result(call, message, failed=True)
 
 

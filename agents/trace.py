@@ -22,6 +22,8 @@ class EventKind(StrEnum):
     APPROVAL_ASKED = "approval.asked"
     RUN_ENDED = "run.ended"
     MODEL_ANSWERED = "model.answered"
+    CALL_REFUSED = "call.refused"
+    """A model wanted a call that was not made."""
 
 
 _PLACE = {kind: place for place, kind in enumerate(EventKind)}

@@ -16,6 +16,7 @@ import structlog
 from agents.clock import Clock
 from agents.evidence import FileEvidenceStore
 from agents.executor import Executor
+from agents.models.run_model import ModelFor
 from agents.runtime.inline import InlineEngine
 from agents.runtime.port import Engine
 from agents.ticket import Helpdesk
@@ -23,6 +24,7 @@ from agents.tools import Toolbox
 from agents.tools.browser import Browser
 from agents.tools.http import HttpClient
 from agents.trace import Event
+from agents.work import Work
 from evaluators import Observer, OutcomeTerms, SystemOfRecord, Verifier
 from service.clock import OffsetClock
 from service.database import Database, connect_for_engine, open_database
@@ -82,6 +84,7 @@ async def running(
     browser: bool = True,
     progress: Progress = silent,
     tools: Callable[[Toolbox], Toolbox] = lambda toolbox: toolbox,
+    models: Callable[[Work], ModelFor] | None = None,
 ) -> AsyncIterator[Running]:
     """Start everything that the deployment of ``state`` needs; stop it at the end.
 
@@ -89,6 +92,7 @@ async def running(
         browser: False makes tools go without one.
         progress: told what happens.
         tools: may put other tools in place, for rehearsals.
+        models: may put other models in place of those that ``[models]`` names.
 
     Raises:
         StateInUse: another process works on this state.
@@ -122,7 +126,7 @@ async def running(
             verifier, observer = _evaluators(deployment, state, database, evidence, clock, sources)
             async with _browser(browser) as chromium, mcp_servers(deployment, state, secrets, processes.urls) as mcp:
                 told = deployment.tool_settings(secrets, processes.urls)
-                models = _models(deployment, database, clock)
+                named = _models(deployment, database, clock) if models is None else None
                 executor = Executor(
                     toolbox=tools(deployment.toolbox),
                     replies=deployment.replies,
@@ -132,7 +136,7 @@ async def running(
                     observer=observer,
                     clock=clock,
                     settings=told,
-                    models=models.for_work if models is not None else lambda work: lambda role: None,
+                    models=models or (named.for_work if named is not None else lambda work: lambda role: None),
                     browser=chromium,
                     library=library,
                     http=HttpClient(deployment.settings.tools.http.rules),
@@ -208,8 +212,8 @@ async def running(
                 finally:
                     watch.cancel()
                     await engine.stop()
-                    if models is not None:
-                        await models.aclose()
+                    if named is not None:
+                        await named.aclose()
         database.close()
 
 

@@ -394,7 +394,10 @@ class _Compiler:
             return
         if name not in self._outcomes:
             self._wrong(field, f"the contract has no outcome {name!r}; {nearest(name, self._outcomes)}")
-        elif self._outcomes[name] not in ("", kind := self._document.subject.partition(":")[0]):
+        elif self._document.plan is None and self._outcomes[name] not in (
+            "",
+            kind := self._document.subject.partition(":")[0],
+        ):
             message = f"the contract says it is about {self._outcomes[name]}, and `subject` says {kind}; use one word"
             self._wrong(field, message)
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from service.demo.play import Ending
 
 STARTED = time.monotonic()
+UNFIT = 6
+"""Tickets of the demo that no procedure fits, about: for the estimate."""
 
 
 class Beat(Protocol):
@@ -35,15 +37,36 @@ demo_app = typer.Typer(
 )
 StateOption = Annotated[Path, typer.Option("--state", help="Where the demo keeps its state.")]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Change things through the API instead of the pages.")]
+ModelOption = Annotated[
+    str, typer.Option("--model", help="Give what no procedure fits to this model, provider:model; it is paid for.")
+]
+DollarsOption = Annotated[str, typer.Option("--dollars", help="With --model: the most that may be spent, in USD.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="With --model: spend it without asking.")]
+ScriptedOption = Annotated[
+    bool, typer.Option("--scripted", help="Four tickets with a scripted model: no key, nothing is asked or paid.")
+]
 _STATE = Path(".settle")
 
 
 @demo_app.callback()
-def demo(context: typer.Context, state: StateOption = _STATE, no_browser: NoBrowser = False) -> None:
+def demo(
+    context: typer.Context,
+    state: StateOption = _STATE,
+    no_browser: NoBrowser = False,
+    model: ModelOption = "",
+    dollars: DollarsOption = "1.00",
+    yes: YesOption = False,
+    scripted: ScriptedOption = False,
+) -> None:
     """Work on 31 tickets from the first word to the invoice; started again after a crash, it goes on where it was."""
     context.obj = (state, not no_browser)
-    if context.invoked_subcommand is None:
-        raise typer.Exit(asyncio.run(_demo(state, browser=not no_browser)))
+    if context.invoked_subcommand is not None:
+        return
+    if model and scripted:
+        raise typer.BadParameter("--model asks a real model and --scripted asks none: leave one of them out")
+    if model or scripted:
+        raise typer.Exit(asyncio.run(_with_model(state, model, dollars, sure=yes, browser=not no_browser)))
+    raise typer.Exit(asyncio.run(_demo(state, browser=not no_browser)))
 
 
 @demo_app.command()
@@ -87,6 +110,64 @@ def _play(context: typer.Context, beat: Beat, *, browser: bool) -> None:
     kept = asyncio.run(beat(state / BEATS / beat.__name__, console, browser=browser))
     console.print("[green]The promise held.[/]" if kept else "[red]The promise was broken.[/]")
     raise typer.Exit(0 if kept else 1)
+
+
+async def _with_model(folder: Path, model: str, dollars: str, *, sure: bool, browser: bool) -> int:
+    """The tickets of the demo and four more with a model; only these four with the scripted one."""
+    from agents.errors import ModelFailed
+    from agents.models.budget import dollars as in_dollars
+    from agents.models.naming import open_model
+    from service.assembly import running
+    from service.demo.display import Display, ending_table
+    from service.demo.play import ending, invoice, let_settle, retail_example, work
+    from service.demo.script import Script
+    from service.demo.scripted import DemoModel
+    from service.demo.with_model import estimate, extra_script, model_state, share, story
+
+    console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 180)
+    extra, all_of_them = extra_script(), Script(retail_example())
+    if model:
+        try:
+            open_model(model)
+            console.print(estimate(model, len(extra.tickets) + UNFIT, dollars), highlight=False)
+        except ModelFailed as error:
+            console.print(f"[red]{error}[/]", highlight=False)
+            return 2
+        if not sure and not typer.confirm(f"Ask {model}, and spend up to {dollars} USD?", default=False):
+            console.print("Nothing was asked.")
+            return 1
+    else:
+        console.print(
+            "[bold]SCRIPTED MODEL[/]: no model is asked; every word of its answers is written in the program."
+        )
+    browser = _with_browser(console, browser)
+    state = model_state(folder, model=model, dollars=dollars)
+    stand_in = DemoModel()
+    plays = [all_of_them, extra] if model else [extra]
+    with Display(console, sum(len(one.tickets) for one in plays)) as display:
+        chosen = None if model else lambda work: lambda role: stand_in
+        async with running(state, browser=browser, progress=display, models=chosen) as run:
+            for script in plays:
+                await work(run, script)
+            for script in plays:
+                await let_settle(run, script)
+            invoice(run)
+            end, found = ending(run), share(run)
+            told = {ticket.id: list(story(run, ticket.id)) for ticket in extra.tickets}
+    console.print(ending_table(end))
+    for ticket_id, lines in told.items():
+        console.print(f"[bold]{ticket_id}[/]")
+        for line in lines:
+            console.print(f"  {line}", highlight=False, markup=False)
+    console.print(
+        f"Resolved {found.resolved} of {found.tickets} tickets; {found.resolved - found.with_model} without a model. "
+        f"{model or 'The scripted model'} was asked {found.answers} times for {found.asked} tickets: "
+        f"{in_dollars(found.micros)}.",
+        highlight=False,
+    )
+    agree = not end.problems and end.charged == end.ledger == end.invoiced
+    console.print(f"Outcomes {end.charged} = ledger {end.ledger} = invoices {end.invoiced}." if agree else "DIFFER")
+    return 0 if agree else 1
 
 
 async def _demo(folder: Path, *, browser: bool) -> int:
