@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -67,7 +68,7 @@ def make_tool(folder: Path, name: str, effect: Literal["read", "write", "irrever
             new.write(made)
     module, setting = f"tools/{file}.py", f"{file}_url"
     changed = _listed(text, module, setting)
-    if not _differ_by(data, changed, module, setting):
+    if not _says(changed, data, module, setting):
         to_add = f'modules = [..., "{module}"]  # in [tools]\n{setting} = "https://..."  # in [tools.settings]'
         return NewTool(written=tuple(texts), to_add=to_add)
     settings.write_text(changed, encoding="utf-8")
@@ -100,15 +101,13 @@ def _listed(text: str, module: str, setting: str) -> str:
     return f"{text.rstrip()}\n\n[tools.settings]\n{line}"
 
 
-def _differ_by(before: dict[str, Any], after: str, module: str, setting: str) -> bool:
-    """True if the changed text says what the old one said, and the module and the setting, and nothing else."""
+def _says(text: str, before: Mapping[str, Any], module: str, setting: str) -> bool:
+    """True if ``text`` says what the settings said before, and the module and the setting, and nothing else."""
     try:
-        now = tomllib.loads(after)
-        tools = now["tools"]
-        tools["modules"].remove(module)
-        del tools["settings"][setting]
-        if not tools["settings"] and "settings" not in before["tools"]:
-            del tools["settings"]
-    except (tomllib.TOMLDecodeError, KeyError, ValueError, TypeError, AttributeError):
+        now = tomllib.loads(text)
+        tools = before["tools"]
+        settings = {**tools.get("settings", {}), setting: now["tools"]["settings"][setting]}
+        wanted = {**before, "tools": {**tools, "modules": [*tools["modules"], module], "settings": settings}}
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
         return False
-    return now == before
+    return now == wanted

@@ -77,6 +77,9 @@ def test_nothing_is_written_over(desk: Path, tmp_path: Path) -> None:
         ('modules = ["tools/bookings.py"]', "modules = []", True),
         ('modules = ["tools/bookings.py"]', "'modules' = ['tools/bookings.py']", False),
         ('runtime = "durable"', 'runtime = """\nmodules = []\n"""', False),
+        ('runtime = "durable"', "modules = []", False),
+        ('["tools/bookings.py"]', '["tools/bookings.py"  # ours\n]', False),
+        ("[tools.settings]", '[tools.settings]\nvouchers_url = "mine"', False),
     ],
 )
 def test_settings_are_changed_only_where_that_is_sure(desk: Path, old: str, new_text: str, added: bool) -> None:
