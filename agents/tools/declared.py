@@ -16,15 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from agents.canonical import fingerprint
 from agents.errors import InvalidTool, ToolFailed, ToolOutcomeUnknown
 from agents.receipt import Effect
-from agents.tools.tool import (
-    Audience,
-    Readers,
-    Tool,
-    ToolContext,
-    check_declaration,
-    output_integrity,
-    output_readers,
-)
+from agents.tools.declaration import Audience, Readers, check_declaration, output_integrity, output_readers
+from agents.tools.tool import Tool, ToolContext
 from agents.tools.wire import to_wire
 
 _PLACE = re.compile(r"\$\{([^}]*)\}")

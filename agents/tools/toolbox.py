@@ -10,7 +10,8 @@ from pathlib import Path
 
 from agents.canonical import sha256_hex
 from agents.errors import InvalidDocument, InvalidTool, Problem
-from agents.tools.tool import Declared, Tool, declarations
+from agents.tools.declaration import Declared, declarations
+from agents.tools.tool import Tool
 
 
 class Toolbox:
