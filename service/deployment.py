@@ -29,6 +29,7 @@ from service.settings import KnowledgeSourceSettings, Secrets, Settings, fill_in
 from service.signed_lines import unsigned_lines
 
 SETTINGS = "settle.toml"
+PROCEDURES = "procedures"
 KNOWLEDGE = "knowledge"
 STATE = ".settle"
 MARK = "state.json"
@@ -147,7 +148,7 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
     problems += more
     contract_source, contract = _contract(folder, source, problems)
     kinds = None if contract_source is None else _kinds(contract_source)
-    procedures, more = read_procedures(folder / "procedures", toolbox, replies, kinds)
+    procedures, more = read_procedures(folder / PROCEDURES, toolbox, replies, kinds)
     problems += more
     problems += _missing(folder, replies)
     problems += _unknown_procedures(folder, source, procedures)

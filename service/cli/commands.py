@@ -23,6 +23,7 @@ COMMANDS = {
     "runs": ("runs:app", "Show what was done for a ticket, step by step, with its evidence."),
     "approvals": ("approvals:app", "List what waits for a person's approval."),
     "approve": ("approve:app", "Answer an approval, and let its ticket go on."),
+    "compile": ("compile:app", "Propose procedures from proven runs whose plans a model wrote; accept one."),
     "contract": ("contract:app", "Show the contract, or sign it."),
     "invoice": ("invoice:app", "List invoices and credit notes, show one, or close the periods that are over."),
     "verify-invoice": ("verify_invoice:app", "Check an invoice's bundle, offline."),
