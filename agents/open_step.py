@@ -40,6 +40,8 @@ from agents.trace import EventKind
 
 MAX_MISTAKES = 5
 """Answers in a row that lead to nothing (an unknown tool, bad arguments, a refused call) before a person takes over."""
+MAX_DECLINED = 2
+"""Calls to which a person says no before they are asked nothing more."""
 MAX_SAME = 3
 """How often the same call may have the same answer before a person takes over; the model is told at the second."""
 MAX_SHOWN = 20_000
@@ -78,6 +80,7 @@ class OpenLoop:
         self._seen: Counter[str] = Counter()
         self._effects: Counter[str] = Counter()
         self._mistakes = 0
+        self._declined: set[str] = set()
         self._place = now.place(step.id)
         self._answers = Answers(now, self._place, model)
 
@@ -158,6 +161,9 @@ class OpenLoop:
         chosen = {name: self._chosen(one, name, value) for name, value in call.arguments.items()}
         args = now.fill(one.args, self._step.id) | chosen
         sources = {name: source for name, source in one.sources().items() if name in args}
+        wanted = fingerprint([one.tool, {name: value.data for name, value in args.items()}])
+        if wanted in self._declined:
+            return self._mistake(place, call, "a person said no to this very call")
         answer = await now.attempt(
             place,
             one.tool,
@@ -171,6 +177,10 @@ class OpenLoop:
         if answer.end is CallEnd.FAILED:
             if not reads and answer.code not in NOTHING_BEGUN:
                 now.hand_off(answer.code, answer.reason, place)
+            if answer.code == "approval_rejected":
+                self._declined.add(wanted)
+                if len(self._declined) == MAX_DECLINED:
+                    now.hand_off(answer.code, answer.reason, place)
             return self._mistake(place, call, self._refusal(answer, tool, place, args))
         assert tool is not None, "an unknown tool is denied"
         assert answer.receipt is not None, "a call that is done has a receipt"

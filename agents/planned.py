@@ -25,10 +25,8 @@ from agents.work import Ended
 TRIES = 3
 """Answers for one plan: the first, and two more after what was wrong with it was said."""
 STEP = "plan"
-ANEW = frozenset(
-    {"approval_rejected", "condition_not_met", "no_progress", "model_lost", "step_unfinished", "undetermined"}
-)
-"""Ends after which another plan may do better; so may one after a read that failed."""
+ANEW = frozenset({"condition_not_met", "no_progress", "model_lost", "step_unfinished", "undetermined"})
+"""Ends after which another plan may do better; so may one after a read that failed. A person's no is the end."""
 _ASKED: dict[str, Source] = {"tools": Filled(STEP)}
 
 

@@ -12,6 +12,7 @@ from agents.errors import InvalidDocument, ModelFailed
 from agents.models import ScriptedModel
 from agents.models.messages import Finish, Model, ModelRequest, ModelResponse, ToolCall, ToolResult, assistant
 from agents.models.scripted import call
+from agents.policy.approval import ApprovalState
 from agents.receipt import REPLY_TOOL
 from agents.runtime import InlineRuntime
 from agents.ticket import Attachment
@@ -152,6 +153,27 @@ async def test_an_effect_waits_for_a_person_and_the_model_goes_on_from_there(app
     assert len(made.shop.refunds) == approved
     assert results(model.requests[-1])[0][1] is not approved
     assert len(model.requests) == 2
+
+
+async def test_nobody_is_asked_twice_for_the_same_call_nor_after_two_refusals() -> None:
+    made, model = open_desk(call("shop__refund"), call("shop__refund"), FOUND, text=REFUNDS)
+    await made.run()
+    made.answer(approved=False)
+    end = await made.run(made.work(job=2))
+    assert isinstance(end, Claimed)
+    assert len(made.journal.approvals) == 1
+    assert "said no to this very call" in results(model.requests[-1])[0][0]
+    text = REFUNDS.replace('amount: "${orders.items[0].total}"', "").replace(", }", "}")
+    amounts = [call("shop__refund", amount={"minor": minor, "currency": "USD"}) for minor in (100, 200, 300)]
+    made, model = open_desk(*amounts, text=text)
+    for job in (1, 2, 3):
+        end = await made.run(made.work(job=job))
+        for one in list(made.journal.approvals):
+            asked = made.journal.approvals[one]
+            made.journal.approvals[one] = asked.model_copy(update={"state": ApprovalState.REJECTED})
+    assert isinstance(end, Ended)
+    assert (end.state, end.code) == (TaskState.HANDED_OFF, "approval_rejected")
+    assert len(made.journal.approvals) == 2
 
 
 async def test_an_effect_that_the_procedure_lets_through_is_done_once() -> None:
