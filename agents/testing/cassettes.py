@@ -1,13 +1,12 @@
 """Cassettes: HTTP answers that were recorded once and are played ever after, without secrets, network or keys.
 
-vcrpy does the recording; this module says what may stand in the file and makes sure that nothing goes past it. A
-test fails when a request is not on its cassette, when an answer on it is not played, and when anything connects to
-anywhere, whatever library it is that does.
+vcrpy does the recording, `agents.testing.cleaning` says what may stand in the file, and this module makes sure that
+nothing goes past it. A test fails when a request is not on its cassette, when an answer on it is not played, and when
+anything connects to anywhere, whatever library it is that does.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
@@ -17,23 +16,12 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-REMOVED = "[removed]"
-"""What stands in a cassette in the place of a secret."""
+from agents.testing.cleaning import Cleaner
+
 RECORD = "SETTLE_RECORD_CASSETTES"
 """The environment variable that has cassettes recorded anew: ``SETTLE_RECORD_CASSETTES=1 pytest tests/test_it.py``."""
-_SENT_HEADERS = frozenset({"accept", "content-type", "anthropic-version", "anthropic-beta", "openai-beta"})
-"""The headers of requests that are kept; every other may hold who knows what."""
-_NO_HEADER = re.compile("cookie|auth|token|secret|key|session|signature|organization|project|account", re.IGNORECASE)
-"""The headers of answers that are not kept."""
-_SECRET = re.compile(
-    r"(x[-_]?)?(api[-_]?key|apikey|key|token|secret|password|passwd|credentials?|authorization|signature|sig|"
-    r"amz[-_](credential|security[-_]token|signature)|"
-    r"(access|refresh|id|session|bearer|auth|client|private)[-_]?(token|key|secret))",
-    re.IGNORECASE,
-)
-"""Fields and query parameters whose value is a secret."""
 _SECRET_VARIABLE = re.compile(r".*(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)", re.IGNORECASE)
 _SHORTEST = 8
 """An environment variable with fewer characters is no secret: it would be found everywhere."""
@@ -50,19 +38,19 @@ class Cassette:
         self.path = path
         self.recording = recording
         """True while it is recorded: requests then really go out."""
-        self._hidden = {
+        self._cleaner = Cleaner(
             value for name, value in os.environ.items() if _SECRET_VARIABLE.fullmatch(name) and len(value) >= _SHORTEST
-        }
+        )
         self._strangers: list[str] = []
         self._past: list[str] = []
 
     def hide(self, *secrets: str) -> None:
         """These values are secrets too, wherever they stand; say so before the first request.
 
-        Known without being told are the environment's keys, tokens, secrets and passwords, and what stands in fields
-        and parameters of such names.
+        Known without being told are the values of environment variables that are called key, token, secret or
+        password, and what stands in fields and parameters of such names.
         """
-        self._hidden.update(one for one in secrets if one)
+        self._cleaner.hide(*secrets)
 
     @contextmanager
     def inserted(self) -> Iterator[Cassette]:
@@ -146,63 +134,20 @@ class Cassette:
 
     def _request(self, request: Any) -> Any:
         cleaned = copy(request)
-        cleaned.uri = self._address(request.uri)
-        kind = str(request.headers.get("content-type", ""))
-        cleaned.headers = {
-            name: self._without(_text(value))
-            for name, value in request.headers.items()
-            if name.lower() in _SENT_HEADERS
-        }
+        cleaned.uri = self._cleaner.address(request.uri)
+        cleaned.headers = self._cleaner.sent(request.headers)
         if request.body:
-            cleaned.body = self._body(request.body, kind)
+            cleaned.body = self._cleaner.body(request.body, str(request.headers.get("content-type", "")))
         return cleaned
 
     def _response(self, response: dict[str, Any]) -> dict[str, Any]:
-        headers = {
-            name: [self._address(value) if name.lower() == "location" else self._without(value) for value in values]
-            for name, values in response["headers"].items()
-            if not _NO_HEADER.search(name)
-        }
+        headers = self._cleaner.answered(response["headers"])
         kind = next((values[0] for name, values in headers.items() if name.lower() == "content-type"), "")
-        body = self._body(response["body"]["string"], kind)
-        kept = {name: value for name, value in headers.items() if name.lower() not in ("content-length", "date")}
-        return {**response, "headers": kept, "body": {"string": body}}
-
-    def _address(self, url: str) -> str:
-        """Without user, secret parameters, and the port of a server on this machine, which is another every time."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        local = host in ("127.0.0.1", "localhost", "::1")
-        place = f"[{host}]" if ":" in host else host
-        if parts.port is not None and not local:
-            place = f"{place}:{parts.port}"
-        query = parse_qsl(parts.query, keep_blank_values=True)
-        said = urlencode([(name, REMOVED if _SECRET.fullmatch(name) else value) for name, value in query])
-        return self._without(urlunsplit((parts.scheme, place, parts.path, said, "")))
-
-    def _body(self, body: Any, kind: str) -> bytes:
-        raw = body if isinstance(body, bytes) else str(body).encode()
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            return self._without_bytes(raw)
-        if "json" in kind:
-            text = _cleaned(text)
-        elif "event-stream" in kind:
-            text = re.sub(r"(?m)^(data: ?)(\{.*\})(\r?)$", lambda line: line[1] + _cleaned(line[2]) + line[3], text)
-        elif "form-urlencoded" in kind:
-            fields = parse_qsl(text, keep_blank_values=True)
-            text = urlencode([(name, REMOVED if _SECRET.fullmatch(name) else value) for name, value in fields])
-        return self._without_bytes(text.encode())
-
-    def _without(self, text: str) -> str:
-        return self._without_bytes(text.encode()).decode()
-
-    def _without_bytes(self, data: bytes) -> bytes:
-        for secret in sorted(self._hidden, key=len, reverse=True):
-            for written in (secret, json.dumps(secret)[1:-1], urlencode({"": secret})[1:]):
-                data = data.replace(written.encode(), REMOVED.encode())
-        return data
+        return {
+            **response,
+            "headers": headers,
+            "body": {"string": self._cleaner.body(response["body"]["string"], kind)},
+        }
 
 
 class _Introduced:
@@ -224,33 +169,6 @@ class _Introduced:
         from vcr.serializers import yamlserializer
 
         return yamlserializer.deserialize(text)
-
-
-def _cleaned(text: str) -> str:
-    """JSON ``text`` without what stands in fields of secrets; as it is where there is none, or where it is no JSON."""
-    try:
-        data = json.loads(text)
-    except ValueError:
-        return text
-    cleaned = _without_fields(data)
-    return text if cleaned == data else json.dumps(cleaned, ensure_ascii=False)
-
-
-def _without_fields(data: Any) -> Any:
-    match data:
-        case dict():
-            return {
-                name: REMOVED if isinstance(value, str) and _SECRET.fullmatch(name) else _without_fields(value)
-                for name, value in data.items()
-            }
-        case list():
-            return [_without_fields(value) for value in data]
-        case _:
-            return data
-
-
-def _text(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 _connect: Callable[[socket.socket, Any], Any] = socket.socket.connect
