@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import structlog
@@ -16,9 +17,11 @@ import structlog
 from agents.clock import Clock
 from agents.evidence import FileEvidenceStore
 from agents.executor import Executor
+from agents.models.budget import Day
 from agents.models.run_model import ModelFor
 from agents.runtime.inline import InlineEngine
 from agents.runtime.port import Engine
+from agents.tables import receipts_of_task
 from agents.ticket import Helpdesk
 from agents.tools import Toolbox
 from agents.tools.browser import Browser
@@ -37,7 +40,8 @@ from service.helpdesks.embedded import EmbeddedHelpdesk
 from service.journal import SqlJournal, SqlSnapshots
 from service.keys import refuse_wrong_keys
 from service.knowledge import library_in, open_library
-from service.models import DeployedModels
+from service.model_settings import micros
+from service.models import CappedModels, DeployedModels
 from service.processes import Processes
 from service.progress import Moment, Progress, silent
 from service.proving import Proving
@@ -46,6 +50,7 @@ from service.rollout import Rollout
 from service.settings import LiveHelpdeskSettings, Secrets, fill_in
 from service.settlement import Settlement
 from service.shadow import Shadow
+from service.spending import SqlSpending
 from service.stopping import Switch
 
 LOOK_SECONDS = 1.0
@@ -136,7 +141,7 @@ async def running(
                     observer=observer,
                     clock=clock,
                     settings=told,
-                    models=models or (named.for_work if named is not None else lambda work: lambda role: None),
+                    models=models or _asked(named, database, deployment.settings.tenant),
                     browser=chromium,
                     library=library,
                     http=HttpClient(deployment.settings.tools.http.rules),
@@ -218,11 +223,12 @@ async def running(
 
 
 @asynccontextmanager
-async def rehearsing(state: State, *, browser: bool = True) -> AsyncIterator[Rehearsal]:
+async def rehearsing(state: State, *, browser: bool = True, dollars: Decimal | None = None) -> AsyncIterator[Rehearsal]:
     """Start what a rehearsal of the deployment of ``state`` reads from; nothing in the state is read or written.
 
     Args:
         browser: False makes tools that read go without one.
+        dollars: the most that models may cost; without it none is asked.
 
     Raises:
         InvalidDocument: something in the deployment's folder is wrong.
@@ -240,7 +246,11 @@ async def rehearsing(state: State, *, browser: bool = True) -> AsyncIterator[Reh
     ):
         processes.start(made)
         library = library_in(Path(folder), deployment)
-        async with _browser(browser) as chromium, mcp_servers(deployment, state, secrets, processes.urls) as mcp:
+        async with (
+            _browser(browser) as chromium,
+            mcp_servers(deployment, state, secrets, processes.urls) as mcp,
+            _capped(deployment, dollars, clock) as models,
+        ):
             yield Rehearsal(
                 deployment=deployment,
                 settings=deployment.tool_settings(secrets, processes.urls),
@@ -248,6 +258,7 @@ async def rehearsing(state: State, *, browser: bool = True) -> AsyncIterator[Reh
                 browser=chromium,
                 library=library,
                 mcp=mcp,
+                models=models,
                 clock=clock,
             )
 
@@ -292,7 +303,34 @@ def _models(deployment: Deployment, database: Database, clock: Clock) -> Deploye
     settings = deployment.settings
     if settings.models is None:
         return None
-    return DeployedModels(settings.models, tenant=settings.tenant, database=database, clock=clock)
+    day = Day(tenant=settings.tenant, spending=SqlSpending(database), cap=settings.models.micros_per_day)
+    return DeployedModels(settings.models, day=day, clock=clock)
+
+
+@asynccontextmanager
+async def _capped(deployment: Deployment, dollars: Decimal | None, clock: Clock) -> AsyncIterator[CappedModels | None]:
+    settings = deployment.settings
+    if settings.models is None or dollars is None:
+        yield None
+        return
+    models = CappedModels(settings.models, tenant=settings.tenant, micros=micros(dollars), clock=clock)
+    try:
+        yield models
+    finally:
+        await models.aclose()
+
+
+def _asked(models: DeployedModels | None, database: Database, tenant: str) -> Callable[[Work], ModelFor]:
+    """Whom a run may ask."""
+
+    def for_work(work: Work) -> ModelFor:
+        if models is None:
+            return lambda role: None
+        with database.reading() as session:
+            receipts = receipts_of_task(session, tenant, work.task.id)
+        return models.for_work(work, receipts)
+
+    return for_work
 
 
 def _webhook_secret(deployment: Deployment, secrets: Secrets) -> str:

@@ -150,14 +150,14 @@ class ModelSettings(_Section):
             steps=run.steps,
             calls=run.calls,
             tokens=run.tokens,
-            micros=_micros(run.dollars),
+            micros=micros(run.dollars),
             seconds=run.minutes * 60.0,
         )
 
     @property
     def micros_per_day(self) -> int:
         """Of the tenant."""
-        return _micros(self.dollars_per_day)
+        return micros(self.dollars_per_day)
 
     @property
     def price_book(self) -> Prices:
@@ -187,5 +187,6 @@ def _provider(candidate: CandidateSettings) -> str:
     return candidate.model.partition(":")[0]
 
 
-def _micros(dollars: Decimal) -> int:
+def micros(dollars: Decimal) -> int:
+    """Whole millionths of a US dollar."""
     return int(dollars * 1_000_000)

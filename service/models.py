@@ -13,23 +13,20 @@ from agents.models.naming import open_model
 from agents.models.router import Router
 from agents.models.run_model import ModelFor, RunModel
 from agents.receipt import Receipt
-from agents.tables import receipts_of_task
 from agents.work import Work
-from service.database import Database
 from service.model_settings import ModelSettings
 from service.model_use import model_use
-from service.spending import SqlSpending
+from service.spending import Purse
 
 
 class DeployedModels:
     """What ``[models]`` of settle.toml names."""
 
-    def __init__(self, settings: ModelSettings, *, tenant: str, database: Database, clock: Clock) -> None:
+    def __init__(self, settings: ModelSettings, *, day: Day, clock: Clock) -> None:
+        """``day`` is what all runs together may spend."""
         self._settings = settings
-        self._tenant = tenant
-        self._database = database
+        self._day = day
         self._clock = clock
-        self._spending = SqlSpending(database)
         self._router = Router(
             settings.roles,
             open_model=self._open,
@@ -38,16 +35,14 @@ class DeployedModels:
             clock=clock,
         )
 
-    def for_work(self, work: Work) -> ModelFor:
-        """Whoever plays each role in this run, on what its earlier jobs left of its budget."""
-        with self._database.reading() as session:
-            receipts = receipts_of_task(session, self._tenant, work.task.id)
+    def for_work(self, work: Work, receipts: Iterable[Receipt]) -> ModelFor:
+        """Whoever plays each role in this run, on what its earlier jobs left of its budget, by the task's receipts."""
         budget = RunBudget(
             self._settings.limits,
             clock=self._clock,
             started_at=self._clock.now(),
             spent=spent(one for one in receipts if one.run_id == work.run.id),
-            day=Day(tenant=self._tenant, spending=self._spending, cap=self._settings.micros_per_day),
+            day=self._day,
         )
         need, roles = self._settings.need(work.run.procedure.partition("@")[0]), self._settings.roles
         return lambda role: RunModel(self._router, role, budget, need) if roles[role] else None
@@ -58,6 +53,23 @@ class DeployedModels:
 
     def _open(self, name: str) -> Model:
         return open_model(name, abilities=self._settings.declared(name))
+
+
+class CappedModels(DeployedModels):
+    """The models of a rehearsal: it may spend so much in all, and none is asked when a call could exceed that."""
+
+    def __init__(self, settings: ModelSettings, *, tenant: str, micros: int, clock: Clock) -> None:
+        self._purse = Purse()
+        super().__init__(settings, day=Day(tenant=tenant, spending=self._purse, cap=micros), clock=clock)
+
+    @property
+    def used_up(self) -> bool:
+        """True from the first call on that could have exceeded it."""
+        return self._purse.refused
+
+    def for_work(self, work: Work, receipts: Iterable[Receipt]) -> ModelFor:
+        """As on a desk, as long as something is left."""
+        return (lambda role: None) if self.used_up else super().for_work(work, receipts)
 
 
 def unusable(settings: ModelSettings, at: datetime) -> dict[str, list[str]]:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from agents.claim import Claim
 from agents.clock import Clock
@@ -23,10 +22,11 @@ from agents.evidence import MemoryEvidenceStore
 from agents.executor import Executor
 from agents.journal import MemoryJournal
 from agents.knowledge import Library
+from agents.models.run_model import ModelFor
 from agents.money import Money
 from agents.planner import Procedure, ProcedureSelector, detect_language
 from agents.planner.issues import Issue
-from agents.planner.plan import Plan
+from agents.planner.plan import OpenStep, Plan
 from agents.receipt import Effect, Receipt, ReceiptState
 from agents.rehearsal import RehearsalHelpdesk, approve_all, rehearsed
 from agents.runtime.inline import InlineRuntime
@@ -45,10 +45,13 @@ from evaluators.foresight import Foreseen, foresee
 from service.deployment import Deployment
 from service.doubts import doubtful
 from service.handing_off import handed_off
+from service.model_use import NOT_ASKED, model_use
+from service.models import CappedModels
 from service.reasons import words
+from service.rehearsed import Proof, Rehearsed, RehearsedEffect, RehearsedEnd, RehearsedTask
 from service.related import ForAPerson
 from service.shown import value
-from service.triage import NOTHING_ASKED, Begin, Close, Exclude, look
+from service.triage import NOTHING_ASKED, Begin, Close, Exclude, Next, look
 
 if TYPE_CHECKING:
     from agents.tools.mcp_client import McpServers
@@ -56,116 +59,6 @@ if TYPE_CHECKING:
 MAX_JOBS = 30
 """Stretches of work on one task; the questions and approvals of a plan end long before."""
 _log = structlog.get_logger()
-
-
-class RehearsedEnd(StrEnum):
-    """Where a ticket, or one task of it, would stand, best first."""
-
-    RESOLVED = "resolved"
-    """Claimed, and nothing that can be known speaks against the claim."""
-    ANSWERED = "answered"
-    """The requester would be told something, and nothing would be claimed."""
-    WAITING = "waiting"
-    """The requester would be asked, and there is no answer yet."""
-    HANDED_OFF = "handed_off"
-    NOT_WORKED_ON = "not_worked_on"
-
-
-ENDS = {
-    RehearsedEnd.RESOLVED: "resolved",
-    RehearsedEnd.ANSWERED: "answered, nothing claimed",
-    RehearsedEnd.WAITING: "waits for the requester",
-    RehearsedEnd.HANDED_OFF: "handed to people",
-    RehearsedEnd.NOT_WORKED_ON: "not worked on",
-}
-"""Each end in words."""
-
-
-class Proof(StrEnum):
-    """What a claim's verdict rests on."""
-
-    CHECKED = "checked"
-    """Nothing had to change, and the evaluators' whole panel passed on a fresh reading."""
-    ASSUMED = "assumed"
-    """The effect was not made; that it would be on record is assumed, everything else was checked."""
-    MISSING = "missing"
-    """The claim would not be proven."""
-
-
-class RehearsedEffect(BaseModel):
-    """One effect that would have been made."""
-
-    model_config = ConfigDict(frozen=True)
-
-    tool: str
-    args: dict[str, JsonValue]
-
-
-class RehearsedTask(BaseModel):
-    """One task of a rehearsed ticket."""
-
-    model_config = ConfigDict(frozen=True)
-
-    procedure: str
-    """``name@version``; empty where none was chosen."""
-    end: RehearsedEnd
-    code: str
-    """Coded reason; empty for a resolved task."""
-    why: str
-    """The reason in words."""
-    outcome_type: str
-    """Of the claim; empty where nothing would be claimed."""
-    intended: str
-    """The outcome that the procedure is for; empty without a procedure."""
-    subject: str
-    """``kind:key`` that the run was about; empty where it did not get so far."""
-    proof: Proof | None
-    """None where nothing would be claimed."""
-    charge_minor: int
-    """What would be charged, in minor units of the contract's currency; the least of it where ``charge_most_minor`` is
-    more: the price is a share of a value that is on record only after the effect."""
-    charge_most_minor: int
-    """The most that would be charged."""
-    effects: tuple[RehearsedEffect, ...]
-    approvals: tuple[str, ...]
-    """Why a person would have been asked, per approval; each was taken as given."""
-    questions: int
-    """How often the requester would have been asked for something."""
-    nothing_found: tuple[str, ...]
-    """Reads that found nothing: the system of record may have moved on since."""
-
-    @property
-    def proven(self) -> bool:
-        """True if there would be a claim, and nothing that can be known speaks against it."""
-        return self.proof in (Proof.CHECKED, Proof.ASSUMED)
-
-
-class Rehearsed(BaseModel):
-    """What would become of one ticket."""
-
-    model_config = ConfigDict(frozen=True)
-
-    ticket: str
-    language: str
-    end: RehearsedEnd
-    """That of the task which went least well."""
-    tasks: tuple[RehearsedTask, ...]
-    """Empty for a ticket that would not be worked on."""
-    why: str
-    replies: tuple[str, ...]
-    """What the requester would have been told, oldest first."""
-    unread: int = 0
-    """Later messages in the history that no question called for."""
-
-    @property
-    def charge_minor(self) -> int:
-        """What would be charged for it, at least."""
-        return sum(task.charge_minor for task in self.tasks)
-
-    @property
-    def charge_most_minor(self) -> int:
-        """What would be charged for it, at most."""
-        return sum(task.charge_most_minor for task in self.tasks)
 
 
 class Rehearsal:
@@ -181,8 +74,12 @@ class Rehearsal:
         library: Library | None,
         clock: Clock,
         mcp: McpServers | None = None,
+        models: CappedModels | None = None,
     ) -> None:
-        """``settings`` are what tools are told; ``sources`` are read with the evaluators' own credential."""
+        """``settings`` are what tools are told; ``sources`` are read with the evaluators' own credential.
+
+        Without ``models`` none is asked: what comes to a step for one ends there.
+        """
         self._deployment = deployment
         self._toolbox = rehearsed(deployment.toolbox)
         self._selector = ProcedureSelector(deployment.procedures)
@@ -191,6 +88,7 @@ class Rehearsal:
         self._browser = browser
         self._library = library
         self._mcp = mcp
+        self._models = models
         self._clock = clock
 
     @property
@@ -221,6 +119,13 @@ class Rehearsal:
         """The time of the rehearsal."""
         return self._clock
 
+    def runs_for_models(self, ticket: Ticket) -> int:
+        """How many runs of the ticket may come to a model, by the procedures alone: nothing is read."""
+        match self._look(ticket):
+            case Begin(issues=issues):
+                return sum(one.procedure is not None and self._has_a_model(one.procedure.plan) for one in issues)
+        return 0
+
     async def play(self, ticket: Ticket, *, later: Sequence[str] = ()) -> Rehearsed:
         """Rehearse one ticket; whatever goes wrong in it is a handoff, as it is on the live desk.
 
@@ -230,7 +135,7 @@ class Rehearsal:
         language = detect_language("\n".join(ticket.own_words()), among=self._deployment.replies.languages())
         scene = _Scene(ticket, later, self._clock)
         why, tasks = "", tuple[RehearsedTask, ...]()
-        match look(ticket, [], {}, (), self._selector, self._deployment.wishes()):
+        match self._look(ticket):
             case Exclude(detail=detail):
                 why = detail
             case Close():
@@ -250,6 +155,30 @@ class Rehearsal:
             replies=tuple(scene.helpdesk.replies),
             unread=scene.helpdesk.unread,
         )
+
+    def _look(self, ticket: Ticket) -> Next:
+        return look(ticket, [], {}, (), self._selector, self._deployment.wishes())
+
+    def _has_a_model(self, plan: Plan) -> bool:
+        """True if something in the plan is for a model, and the deployment names one for it."""
+        named = self._deployment.settings.models
+        if named is None:
+            return False
+        by_executor = any(isinstance(step, OpenStep) for step in plan.steps)
+        return bool((plan.outline and named.planner) or (by_executor and named.executor))
+
+    def _asks(self, scene: _Scene, work: Work) -> ModelFor:
+        if self._models is None:
+            return lambda role: None
+        return self._models.for_work(work, scene.receipts(work.task.id))
+
+    def _kept_from_a_model(self, plan: Plan, code: str) -> bool:
+        """True if a live run would have asked a model where the rehearsed one ended."""
+        spent = self._models is None or self._models.used_up
+        return spent and code in ("no_model", "model_budget") and self._has_a_model(plan)
+
+    def _why_no_model(self) -> str:
+        return NOT_ASKED if self._models is None else "the dollars of this rehearsal are used up"
 
     async def _tasks(self, scene: _Scene, language: str, issues: Sequence[Issue]) -> list[RehearsedTask]:
         """Every issue of the ticket, in order, and the one reply to several."""
@@ -356,6 +285,7 @@ class Rehearsal:
             approvals=tuple(reason for task_id, reason in scene.approvals if task_id == task.id),
             questions=scene.questions[task.id],
             nothing_found=tuple(_said(receipt) for receipt in receipts if _found_nothing(receipt)),
+            models=model_use(receipts),
         )
         match end:
             case Claimed(claim=claim):
@@ -365,6 +295,9 @@ class Rehearsal:
             case Ended(state=TaskState.WAITING_REQUESTER | TaskState.WAITING_APPROVAL):
                 why = f"{end.reason}; there is no answer yet"
                 return _with(found, end=RehearsedEnd.WAITING, code=end.code, why=why)
+            case Ended() if self._kept_from_a_model(plan, end.code):
+                why = f"step {end.step} is for a model; {self._why_no_model()}"
+                return _with(found, end=RehearsedEnd.NEEDS_MODEL, code="needs_model", why=why)
             case Ended():
                 return _with(found, code=end.code, why=f"{end.reason} (step {end.step})" if end.step else end.reason)
             case _:
@@ -410,6 +343,7 @@ class Rehearsal:
             observer=_Watched(observer, scene),
             clock=self._clock,
             settings=self._settings,
+            models=lambda work: self._asks(scene, work),
             browser=self._browser,
             library=self._library,
             http=HttpClient(self._deployment.settings.tools.http.rules),

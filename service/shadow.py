@@ -5,7 +5,8 @@ from __future__ import annotations
 from agents.money import Money
 from agents.ticket import Helpdesk, Ticket
 from service.database import Database
-from service.rehearsal import ENDS, Rehearsal, Rehearsed, RehearsedTask
+from service.rehearsal import Rehearsal
+from service.rehearsed import ENDS, Rehearsed, RehearsedTask
 from service.shown import harmless, value
 from service.tables import mark_told
 

@@ -1,9 +1,10 @@
-"""What models may cost a tenant in a day, counted in the app database: every process and every worker sees the same."""
+"""What models may cost: a tenant in a day, in the app database, where every process sees the same; or one rehearsal."""
 
 from __future__ import annotations
 
 from datetime import date
 
+from agents.models.budget import MemorySpending
 from agents.tables import reserve_spending, settle_spending, spent_in_day
 from service.database import Database
 
@@ -28,3 +29,18 @@ class SqlSpending:
         """What was spent and what is reserved."""
         with self._database.reading() as session:
             return spent_in_day(session, tenant, day)
+
+
+class Purse(MemorySpending):
+    """`agents.models.budget.DailySpending` for one undertaking: all days are one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = False
+        """True as soon as it did not cover a call."""
+
+    def reserve(self, tenant: str, day: date, reservation_id: str, micros: int, cap: int) -> bool:
+        """Count ``micros``, unless all of it would come to more than ``cap``."""
+        covered = super().reserve(tenant, date.min, reservation_id, micros, cap)
+        self.refused |= not covered
+        return covered

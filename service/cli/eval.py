@@ -16,6 +16,7 @@ import typer
 from service.cli.commands import REFUSED, refuse
 from service.cli.output import AsJson, print_json, print_table, say, shown, warn
 from service.cli.problems import print_problems
+from service.cli.spending import DollarsOption, ModelsOption, YesOption, spending
 from service.deployment import MARK, STATE, make_state, open_state
 from service.simulation.comparison import Change, Gate, Limits, Played, Turn, changes, gates
 from service.simulation.remarks import span
@@ -46,16 +47,22 @@ def evaluate(
             "baseline's, else a new one.",
         ),
     ] = None,
+    models: ModelsOption = False,
+    dollars: DollarsOption = None,
+    yes: YesOption = False,
     junit: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the result as JUnit XML.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rehearse SET with two versions of a deployment, say what changed, and fail below the given rates.
 
-    Both versions read the same record: that of one state folder, which is named in what is printed.
+    Both versions read the same record: that of one state folder, which is named in what is printed. No model is asked
+    without --models; with it, each version may spend the dollars.
 
     Exit code 0: every rate is kept; 1: one is not, or a row of SET could not be used; 2: SET or a deployment cannot be
     used.
     """
+    spending(models, dollars)
+    asking = ["--models", "--dollars", str(dollars), *(["--yes"] * yes)] if models else []
     limits = Limits(
         min_resolved=min_resolved,
         min_precision=min_precision,
@@ -65,8 +72,8 @@ def evaluate(
     if baseline is None and max_regressions is not None:
         raise typer.BadParameter("there is nothing to regress from without --baseline", param_hint="--max-regressions")
     with _record(state, candidate, baseline) as record:
-        before = _played(file, baseline, record) if baseline is not None else None
-        after = _played(file, candidate, record)
+        before = _played(file, baseline, record, asking) if baseline is not None else None
+        after = _played(file, candidate, record, asking)
     changed = list(changes(before.tickets, after.tickets, after.summary.currency)) if before is not None else []
     kept = gates(limits, after.summary, sum(one.turn is Turn.WORSE for one in changed))
     kept += [
@@ -102,12 +109,13 @@ def _record(named: Path | None, candidate: Path, baseline: Path | None) -> Itera
         yield make_state(Path(temporary) / "state", candidate).folder
 
 
-def _played(file: Path, deployment: Path, record: Path) -> Played:
+def _played(file: Path, deployment: Path, record: Path, asking: list[str]) -> Played:
     """The set rehearsed in a process of its own, so that no module of one version is used by the other."""
     warn(f"Rehearsing {file} with {deployment} on the record of {record}")
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
         command = [sys.executable, "-m", "service.cli", "simulate", str(file), "--deployment", str(deployment)]
-        code = subprocess.run([*command, "--state", str(record), "--json"], stdout=out, check=False).returncode
+        command += ["--state", str(record), "--json", *asking]
+        code = subprocess.run(command, stdout=out, check=False).returncode
         if code == REFUSED:
             raise typer.Exit(REFUSED)
         out.seek(0)
@@ -131,7 +139,7 @@ def _print(before: Played | None, after: Played, changed: list[Change], kept: li
     versions = [("baseline", before), ("candidate", after)]
     figures = [(name, played.summary) for name, played in versions if played is not None]
     print_table(
-        ("Version", "Resolved", "As the history", "Claims that agree", "False actions>", "Missed>", "Bill>"),
+        ("Version", "Resolved", "As the history", "Claims that agree", "False actions>", "Missed>", "Models>", "Bill>"),
         [
             (
                 name,
@@ -140,6 +148,7 @@ def _print(before: Played | None, after: Played, changed: list[Change], kept: li
                 one.precision,
                 one.false_actions,
                 one.missed,
+                one.models.cost,
                 span(one.bill_minor, one.bill_most_minor, one.currency),
             )
             for name, one in figures

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -21,15 +22,18 @@ from agents.tools.browser import find_chromium
 from service.assembly import rehearsing
 from service.cli.books import DeploymentOption, WorkStateOption, say_if_stopped
 from service.cli.commands import refuse
-from service.cli.output import AsJson, money, print_table, say
+from service.cli.output import AsJson, print_table, say
 from service.cli.problems import print_problems
+from service.cli.spending import DollarsOption, ModelsOption, YesOption, confirm, spending
 from service.deployment import MARK, State, find_deployment, make_state, open_state
 from service.helpdesks.embedded import NewTicket
-from service.intake import Past, RowProblem, email_address, stream_tickets
-from service.rehearsal import ENDS
+from service.intake import Past, RowProblem, Taken, email_address, stream_tickets
+from service.rehearsal import Rehearsal
+from service.rehearsed import ENDS
 from service.simulation import Result, Results, Summary, Tally, checked, simulate, temporary_results
 from service.simulation.page import write_page
 from service.simulation.remarks import remarks, span
+from service.simulation.running import opened
 
 app = typer.Typer(add_completion=False)
 SHOWN = 60
@@ -45,18 +49,23 @@ def simulate_command(
         str, typer.Option("--from", metavar="EMAIL", help="Who wrote the ticket in a plain text file.")
     ] = "",
     html: Annotated[Path | None, typer.Option("--html", metavar="OUT", help="Write a page about it.")] = None,
+    models: ModelsOption = False,
+    dollars: DollarsOption = None,
+    yes: YesOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Rehearse the tickets in FILE: what would be resolved, handed off, charged, and what would have been wrong.
 
-    Tools that read are called for real, effects are made up, and nobody is written to. Rows may say what people did, in
-    expected_outcome, expected_subject and procedure. Exit code 0: every row was rehearsed; 1: some were not, and are
-    listed; 2: the file or the deployment cannot be used.
+    Tools that read are called for real, effects are made up, and nobody is written to. No model is asked without
+    --models. Rows may say what people did, in expected_outcome, expected_subject and procedure. Exit code 0: every row
+    was rehearsed; 1: some were not, and are listed; 2: the file or the deployment cannot be used, or nobody agreed to
+    the cost of models.
     """
     if requester and email_address(requester) is None:
         raise typer.BadParameter(f"{requester!r} is not an e-mail address", param_hint="--from")
+    cap = spending(models, dollars)
     with _place(deployment, state) as place, temporary_results() as results:
-        summary, problems = asyncio.run(_rehearse(place, file, requester, results))
+        summary, problems = asyncio.run(_rehearse(place, file, requester, results, dollars=cap, yes=yes))
         if html is not None:
             try:
                 write_page(summary, results, problems, name=file.name, to=html)
@@ -95,9 +104,13 @@ def _said(state: State) -> State:
     return state
 
 
-async def _rehearse(state: State, file: Path, requester: str, results: Results) -> tuple[Summary, list[RowProblem]]:
+async def _rehearse(
+    state: State, file: Path, requester: str, results: Results, *, dollars: Decimal | None, yes: bool
+) -> tuple[Summary, list[RowProblem]]:
     problems, tally = list[RowProblem](), Tally()
-    async with rehearsing(state, browser=find_chromium() is not None) as rehearsal:
+    async with rehearsing(state, browser=find_chromium() is not None, dollars=dollars) as rehearsal:
+        if dollars is not None:
+            confirm(_runs_for_models(rehearsal, file, requester), rehearsal.deployment.settings.models, dollars, yes)
         contract = rehearsal.deployment.contract
 
         def tickets() -> Iterator[tuple[NewTicket, Past]]:
@@ -116,6 +129,11 @@ async def _rehearse(state: State, file: Path, requester: str, results: Results) 
                 tally.add(result)
                 bar.advance(task)
         return tally.summary(currency=contract.currency, contract=contract.reference), problems
+
+
+def _runs_for_models(rehearsal: Rehearsal, file: Path, requester: str) -> int:
+    rows = stream_tickets(file, requester=requester)
+    return sum(rehearsal.runs_for_models(opened(rehearsal, row.ticket)) for row in rows if isinstance(row, Taken))
 
 
 def _bar() -> Progress:
@@ -182,7 +200,7 @@ def _print_summary(summary: Summary) -> None:
         for line in summary.bill
     ]
     rows.append((f"Expected bill by {summary.contract}", span(summary.bill_minor, summary.bill_most_minor, currency)))
-    rows.append(("Cost of models", f"{money(summary.model_cost_minor, currency)} (no step calls one)"))
+    rows.append(("Cost of models in this rehearsal", summary.models.cost))
     rows.append(("Approvals a person would be asked for", summary.approvals))
     rows.append(("Questions to requesters", summary.questions))
     if summary.judged:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from service.intake import RowProblem
-from service.rehearsal import ENDS, RehearsedEnd
+from service.rehearsed import ENDS, RehearsedEnd
 from service.simulation.remarks import span
 from service.simulation.running import Result
 from service.simulation.tally import Summary

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.documents import nearest
 from service.intake import Past, RowProblem
-from service.rehearsal import Rehearsed, RehearsedTask
+from service.rehearsed import Rehearsed, RehearsedEnd, RehearsedTask
 from service.shown import value
 
 HANDOFF = "handoff"
@@ -25,7 +25,8 @@ class Judged(BaseModel):
     expected: tuple[str, ...]
     """Outcomes as the history has them, ``refund_issued order:11874``; empty where it says nothing."""
     right: bool | None
-    """All that was expected would be claimed and nothing else; None where the history says nothing."""
+    """All that was expected would be claimed and nothing else; None where the history says nothing, or where a model
+    would have been needed to know."""
     missed: bool
     """An outcome was expected that would not be claimed."""
     false_actions: tuple[str, ...]
@@ -59,7 +60,7 @@ def judge(rehearsed: Rehearsed, past: Past) -> Judged:
     """
     chosen = sorted({task.procedure.partition("@")[0] for task in rehearsed.tasks if task.procedure})
     other = past.procedure if past.procedure and chosen != [past.procedure] else ""
-    if not past.outcomes:
+    if not past.outcomes or rehearsed.end is RehearsedEnd.NEEDS_MODEL:
         return Judged(expected=(), right=None, missed=False, false_actions=(), other_procedure=other)
     subjects = past.subjects or ("",) * len(past.outcomes)
     wanted = [pair for pair in zip(past.outcomes, subjects, strict=True) if pair[0] not in (HANDOFF, NONE)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.intake import RowProblem
-from service.rehearsal import ENDS, RehearsedEnd
+from service.rehearsed import ENDS, RehearsedEnd
 from service.report.html import environment, whole_file
 from service.simulation.remarks import remarks, span
 from service.simulation.results import Results
@@ -19,6 +19,7 @@ _TONES = {
     RehearsedEnd.RESOLVED: "good",
     RehearsedEnd.ANSWERED: "answered",
     RehearsedEnd.WAITING: "wait",
+    RehearsedEnd.NEEDS_MODEL: "model",
     RehearsedEnd.HANDED_OFF: "people",
     RehearsedEnd.NOT_WORKED_ON: "none",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.money import Money
-from service.rehearsal import Proof
+from service.rehearsed import Proof, RehearsedEnd
 from service.simulation.tally import Summary
 
 
@@ -22,6 +22,15 @@ def remarks(summary: Summary) -> list[str]:
     ]
     if summary.approvals:
         said.append(f"Approvals a person would be asked for: {summary.approvals}; each was taken as given.")
+    if needing := summary.ends[RehearsedEnd.NEEDS_MODEL]:
+        said.append(
+            f"Tickets that come to something for a model, and are not rehearsed further: {needing}. "
+            "settle simulate --models --dollars AMOUNT asks models; they cost money."
+        )
+    if summary.models.calls:
+        said.append(f"Models were asked {summary.models.calls:,} times, for {summary.models.cost}.")
+    if summary.models.remark:
+        said.append(summary.models.remark)
     if summary.nothing_found:
         said.append(
             f"Tickets on which a read found nothing: {summary.nothing_found}; the system of record may have moved on "

@@ -12,7 +12,8 @@ from agents.ticket import Author, Message, Ticket
 from billing.episode import normalised_email
 from service.helpdesks.embedded import NewTicket
 from service.intake import Past
-from service.rehearsal import Rehearsal, Rehearsed
+from service.rehearsal import Rehearsal
+from service.rehearsed import Rehearsed
 from service.simulation.history import Judged, judge
 
 
@@ -43,7 +44,7 @@ async def simulate(
         while True:
             while len(under_way) < workers and (following := next(waiting, None)) is not None:
                 ticket, past = following
-                played = asyncio.ensure_future(rehearsal.play(_opened(rehearsal, ticket), later=ticket.messages[1:]))
+                played = asyncio.ensure_future(rehearsal.play(opened(rehearsal, ticket), later=ticket.messages[1:]))
                 under_way.append((ticket, past, played))
             if not under_way:
                 return
@@ -56,7 +57,8 @@ async def simulate(
             played.cancel()
 
 
-def _opened(rehearsal: Rehearsal, ticket: NewTicket) -> Ticket:
+def opened(rehearsal: Rehearsal, ticket: NewTicket) -> Ticket:
+    """The ticket as it stands when the requester has opened it."""
     now = rehearsal.clock.now()
     message = Message(id=f"{ticket.id}:1", author=Author.REQUESTER, text=ticket.messages[0], at=now)
     return Ticket(

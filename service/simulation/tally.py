@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
-from service.rehearsal import Proof, RehearsedEnd
+from service.model_use import ModelUse
+from service.rehearsed import Proof, RehearsedEnd
 from service.simulation.rates import Rate, rate
 from service.simulation.running import Result
-
-MODEL_COST_MINOR = 0
-"""No step of a procedure calls a model: what Settle itself spends on one per ticket, in minor units."""
 
 
 class BillLine(BaseModel):
@@ -42,7 +40,8 @@ class Summary(BaseModel):
     bill_minor: int
     bill_most_minor: int
     """As in `BillLine`."""
-    model_cost_minor: int
+    models: ModelUse
+    """What models took in this simulation; a ticket that needs one and had none is in ``ends``."""
     currency: str
     contract: str
     """``id@version``"""
@@ -90,6 +89,7 @@ class Tally:
     procedures: Counter[tuple[str, RehearsedEnd]] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     sums: Counter[str] = field(default_factory=Counter)
+    models: ModelUse = field(default_factory=ModelUse)
 
     def add(self, result: Result) -> None:
         """Count one more."""
@@ -97,6 +97,7 @@ class Tally:
         self.ends[rehearsed.end] += 1
         for task in rehearsed.tasks:
             self.procedures[task.procedure or "none", task.end] += 1
+            self.models += task.models
             sums["approvals"] += len(task.approvals)
             sums["questions"] += task.questions
             sums["checked"] += task.proof is Proof.CHECKED
@@ -144,7 +145,7 @@ class Tally:
             ),
             bill_minor=self.amounts.total(),
             bill_most_minor=self.most.total(),
-            model_cost_minor=MODEL_COST_MINOR * tickets,
+            models=self.models,
             currency=currency,
             contract=contract,
             checked=sums["checked"],

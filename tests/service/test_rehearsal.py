@@ -13,7 +13,8 @@ import pytest
 from agents import tables
 from agents.ticket import Author, Message, Requester, Ticket
 from agents.tools import Toolbox
-from service.rehearsal import Proof, Rehearsal, Rehearsed, RehearsedEnd, RehearsedTask
+from service.rehearsal import Rehearsal
+from service.rehearsed import Proof, Rehearsed, RehearsedEnd, RehearsedTask
 from tests.examples.running import running as back_office
 from tests.service.retail_desk import BROKEN, Office, RetailDesk, desk_at_work
 

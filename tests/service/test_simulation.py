@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.intake import Past, read_tickets
-from service.rehearsal import Proof, Rehearsed, RehearsedEffect, RehearsedEnd, RehearsedTask
+from service.rehearsed import Proof, Rehearsed, RehearsedEffect, RehearsedEnd, RehearsedTask
 from service.simulation import Tally, checked
 from service.simulation.comparison import Limits, Turn, changes, gates
 from service.simulation.history import Judged, judge
