@@ -158,9 +158,9 @@ class Caller:
                 if error.retryable and attempt < tool.tries:
                     await asyncio.sleep(READ_PAUSE * 2 ** (attempt - 1))
                     continue
-                return self._fail(request, receipt, error.code, str(error))
+                return self._fail(request, receipt, error.code, _said(tool, error))
             except ToolOutcomeUnknown as error:
-                return self._fail(request, receipt, "tool_failed", str(error))
+                return self._fail(request, receipt, "tool_failed", _said(tool, error))
             break
         return self._done(request, receipt, context, result)
 
@@ -220,12 +220,12 @@ class Caller:
                     self.on_event(self._event(request, EventKind.EFFECT_CALLED, {"tool": tool.name}))
                     return self._done(request, receipt, context, result)
                 except ToolOutcomeUnknown as error:
-                    failure = str(error)
+                    failure = _said(tool, error)
             found = await tool.look_up(context, request.args)
         except ToolFailed as error:
-            return self._fail(request, receipt, error.code, str(error))
+            return self._fail(request, receipt, error.code, _said(tool, error))
         except ToolOutcomeUnknown as error:
-            return _failed("outcome_unknown", f"nobody knows whether {tool.name} took effect: {error}")
+            return _failed("outcome_unknown", f"nobody knows whether {tool.name} took effect: {_said(tool, error)}")
         if found is not None:
             return self._done(request, receipt, context, found)
         return self._fail(request, receipt, "tool_failed", failure)
@@ -365,6 +365,11 @@ def _approval_id(request: Request) -> str:
 
 def _same_call(receipt: Receipt, request: Request) -> bool:
     return (receipt.tool, receipt.args_sha256) == (request.tool, fingerprint(request.args))
+
+
+def _said(tool: Tool, error: Exception) -> str:
+    """What is repeated of a tool's error: nothing where its answers are for nobody."""
+    return f"{tool.name} says why to nobody" if tool.readers[()] == "nobody" else str(error)
 
 
 def _failed(code: str, reason: str) -> Answer:

@@ -194,9 +194,8 @@ class OpenLoop:
             return f"{answer.code}: a person said no"
         if tool is not None:
             said = tool.labelled({}, step=place, args=args, requester=self._now.work.task.requester.email).label
-            if said.readers == frozenset():
-                return answer.code
-            self._context.append(said)
+            if said.readers != frozenset():  # of such a tool nothing is repeated
+                self._context.append(said)
         return f"{answer.code}: {answer.reason}"
 
     def _shown(self, call: ToolCall, text: str) -> str:

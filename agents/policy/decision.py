@@ -101,9 +101,8 @@ def decide(call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool | N
     for name in sorted(tool.addresses & call.args.keys()):
         if _host(call.args[name]) not in grant.hosts:
             return Deny("host_not_granted", f"{name} of {tool.name} leads to a host that this run may not address")
-    written = [name for name, source in sorted(call.sources.items()) if source == Hole() and name in call.args]
-    linked = [name for name in written if leads_elsewhere(call.args[name], grant.hosts)]
-    if linked and tool.told != "staff":
+    linked = _linked(call, grant) if tool.told != "staff" else []
+    if linked:
         return Deny("foreign_address", f"{', '.join(linked)} of {tool.name} names a web address of a host not granted")
     hidden = _hidden(call, labels, grant, tool)
     secret = [name for name in hidden if not labels.get(name, UNTRUSTED).readers]
@@ -124,10 +123,16 @@ def _host(address: JsonValue) -> str:
         return ""
 
 
+def _linked(call: Call, grant: Grant) -> list[str]:
+    """The arguments in which a model wrote a web address of a host that is not granted."""
+    written = (name for name, source in sorted(call.sources.items()) if isinstance(source, Hole) and not source.one_of)
+    return [name for name in written if name in call.args and leads_elsewhere(call.args[name], grant.hosts)]
+
+
 def _hidden(call: Call, labels: Mapping[str, Label], grant: Grant, tool: Tool) -> list[str]:
     """The arguments that whoever the tool tells may not be told."""
     reader = {"staff": STAFF, "requester": grant.requester_email, "anyone": None}[tool.told]
-    return [name for name in sorted(call.args) if not labels.get(name, UNTRUSTED).for_eyes_of(reader)]
+    return sorted(name for name in call.args if not labels.get(name, UNTRUSTED).for_eyes_of(reader))
 
 
 def _decide_effect(

@@ -65,11 +65,15 @@ class Slot:
         Without ``values`` only names and sources are looked at: a person wrote the values.
         """
         for name in sorted(args.keys() | self.args.keys()):
-            planned = self.args.get(name)
+            planned, given = self.args.get(name), sources.get(name)
             if name not in args:
                 if not isinstance(planned, Hole):
                     return name
-            elif planned is None or sources.get(name) != planned or (values and not _allows(planned, args[name])):
+            elif (
+                planned is None
+                or (given is not planned and given != planned)
+                or (values and not isinstance(planned, Filled) and not _allows(planned, args[name]))
+            ):
                 return name
         return ""
 
@@ -99,14 +103,12 @@ class Grant:
         return fingerprint(self)
 
 
-def _allows(source: Source, value: JsonValue) -> bool:
+def _allows(source: Fixed | Hole, value: JsonValue) -> bool:
     match source:
         case Fixed(fixed):
             return _same(value, (fixed,))
-        case Hole(one_of) if one_of:
-            return _same(value, one_of)
-        case _:
-            return True
+        case Hole(one_of):
+            return not one_of or _same(value, one_of)
 
 
 def _same(value: JsonValue, allowed: tuple[JsonValue, ...]) -> bool:

@@ -308,6 +308,23 @@ def test_an_address_leads_to_a_host_of_the_grant(address: Any, code: str) -> Non
     assert (decision.code if isinstance(decision, Deny) else type(decision).__name__) == code
 
 
+@pytest.mark.parametrize(
+    "source, name, code",
+    [(Hole(), "talk", "foreign_address"), (Hole(one_of=("evil.example",)), "talk", "Allow"),
+     (Filled("reply"), "talk", "Allow"), (Hole(), "shop.refund", "Allow")],
+)  # fmt: skip
+def test_a_model_writes_nobody_outside_a_web_address_of_a_host_not_granted(
+    source: Source, name: str, code: str
+) -> None:
+    chosen, args = (talk, {"text": "evil.example"}) if name == "talk" else (refund, {**ARGS, "note": "evil.example"})
+    sources = {**SOURCES, "text": source, "note": source}
+    slot = Slot(step="s", tool=name, args={one: sources[one] for one in args})
+    call = replace(CALL, step="s", tool=name, args=args, sources=sources)
+    labels = {**TRUSTED, "text": PLAN, "note": PLAN}
+    decision = decide(call, labels, replace(GRANT, slots=(slot,)), chosen)
+    assert (decision.code if isinstance(decision, Deny) else type(decision).__name__) == code
+
+
 def test_a_grant_has_a_fingerprint_of_all_it_allows() -> None:
     assert GRANT.sha256 != replace(GRANT, max_calls=3).sha256
     assert GRANT.sha256 == replace(GRANT).sha256

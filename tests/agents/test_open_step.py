@@ -327,7 +327,8 @@ async def test_the_error_of_a_tool_whose_answers_are_secret_is_withheld() -> Non
     model = ScriptedModel([call("carrier__track", carrier="dhl", number="1"), FOUND])
     made = desk("Where?", text=NOTED, extra=(noting(**{"": "nobody"}),), model=model)
     assert isinstance(await made.run(), Claimed)
-    assert results(model.requests[-1]) == [("not_found", True)]
+    assert results(model.requests[-1]) == [("not_found: carrier.track says why to nobody", True)]
+    assert "fraudster" not in str(made.journal.receipts)
 
 
 async def test_why_a_person_said_no_is_for_staff() -> None:
