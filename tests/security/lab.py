@@ -331,7 +331,7 @@ class Lab:
             evidence=self.evidence,
             observer=_NoObserver(),
             clock=self.clock,
-            model_for=lambda work: self.model,
+            models=lambda work: lambda role: self.model,
             http=HttpClient(HttpRules(hosts=HOSTS)),
         )
         return await executor.run(Work(task=task, run=run, plan=self.plan, ticket=ticket), InlineRuntime())
