@@ -230,6 +230,7 @@ class Agent:
         step = OpenStep(
             id=_STEP,
             goal=self._goal,
+            agent="",
             tools=tools,
             leaves=_Leaves,
             max_answers=self._max_answers,

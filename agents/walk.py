@@ -152,7 +152,7 @@ class Walk:
         )
 
     async def _open(self, step: OpenStep) -> None:
-        model = self._model_for(Role.EXECUTOR)
+        model = self._model_for(step.agent or Role.EXECUTOR)
         if model is None:
             self._now.hand_off("no_model", "the step is for a model, and the deployment has none", step.id)
         approve = step.approve is not None and self._yes(step.approve, step.id)

@@ -17,7 +17,7 @@ from agents.documents import Source, nearest, read_document
 from agents.errors import InvalidDocument, Problem
 from agents.knowledge import Article, article_files, read_articles
 from agents.planner import Procedure, Replies, read_procedures
-from agents.planner.plan import Plan
+from agents.planner.plan import OpenStep, Plan
 from agents.policy.grant import Autonomy
 from agents.tools import Toolbox, knowledge, reply, web, widen
 from billing import Contract
@@ -152,6 +152,7 @@ def read_deployment(folder: Path) -> tuple[Deployment | None, list[Problem]]:
     problems += more
     problems += _missing(folder, replies)
     problems += _unknown_procedures(folder, source, procedures)
+    problems += _unknown_agents(folder, procedures, settings)
     if contract_source is not None and contract is not None and settings is not None:
         problems += _unknown_sources(contract_source, contract, settings)
         problems += unsigned_lines(folder, procedures, replies, contract)
@@ -240,6 +241,17 @@ def _unknown_procedures(folder: Path, source: Source, procedures: Sequence[Proce
             if name not in names
         ]
     return problems
+
+
+def _unknown_agents(folder: Path, procedures: Sequence[Procedure], settings: Settings | None) -> Iterator[Problem]:
+    """Open steps for agents that settle.toml does not name."""
+    known = settings.models.agents if settings is not None and settings.models is not None else {}
+    for procedure in procedures:
+        for step in procedure.plan.steps:
+            if isinstance(step, OpenStep) and step.agent and step.agent not in known:
+                message = f"settle.toml has no [models.agents.{step.agent}]; {nearest(step.agent, known)}"
+                file = str(folder / PROCEDURES / f"{procedure.name}.yaml")
+                yield Problem(file=file, line=None, field=f"steps.{step.id}.agent", message=message)
 
 
 def _unknown_sources(source: Source, contract: Contract, settings: Settings) -> list[Problem]:

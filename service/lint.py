@@ -198,7 +198,7 @@ def _nobody_to_ask(source: Source, procedure: Procedure, models: ModelSettings |
     if plan.outline is not None and not named.planner:
         yield source.problem(("plan",), message.format(role=Role.PLANNER))
     for at, step in enumerate(plan.steps):
-        if isinstance(step, OpenStep) and not named.executor:
+        if isinstance(step, OpenStep) and not step.agent and not named.executor:
             yield source.problem(("steps", at), message.format(role=Role.EXECUTOR))
 
 

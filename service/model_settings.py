@@ -19,6 +19,7 @@ from agents.models.messages import Abilities
 from agents.models.naming import PROVIDERS
 from agents.models.router import Candidate, Level, Need, Role
 from agents.models.traffic import Rate
+from agents.planner.procedure_document import NAME_OF_AGENT
 
 
 class _Section(BaseModel):
@@ -100,6 +101,14 @@ class AbilitySettings(_Section):
     context_tokens: Annotated[int, Field(ge=1_000)] = 128_000
 
 
+class AgentSettings(_Section):
+    """Somebody else than the executor for some open steps: models and instructions of its own."""
+
+    models: Annotated[Candidates, Field(min_length=1)]
+    instructions: str = ""
+    """Added to what it is told first: the company's words."""
+
+
 class ModelSettings(_Section):
     """Who is asked in which role, in this order, and what it may cost."""
 
@@ -107,6 +116,8 @@ class ModelSettings(_Section):
     executor: Candidates = ()
     judge: Candidates = ()
     """Of other providers than those above: a model does not judge its own family."""
+    agents: dict[Annotated[str, Field(pattern=NAME_OF_AGENT)], AgentSettings] = {}
+    """By the name that open steps give them; what they may call is the step's tools, and nothing else."""
     procedures: dict[str, NeedSettings] = {}
     """What the procedure of that name needs; others need ``normal``."""
     run: RunSettings = RunSettings()
@@ -130,16 +141,20 @@ class ModelSettings(_Section):
 
     @model_validator(mode="after")
     def _judged_by_others(self) -> ModelSettings:
-        working = {_provider(each) for each in (*self.planner, *self.executor)}
+        if taken := sorted(set(self.agents) & {str(role) for role in Role}):
+            raise ValueError(f"{', '.join(taken)} is a role; give the agent another name")
+        helping = (each for agent in self.agents.values() for each in agent.models)
+        working = {_provider(each) for each in (*self.planner, *self.executor, *helping)}
         for each in self.judge:
             if _provider(each) in working:
                 raise ValueError(f"{each.model} would judge what models of its own provider did; name another provider")
         return self
 
     @property
-    def roles(self) -> dict[Role, tuple[Candidate, ...]]:
-        """As the router takes them."""
-        named = {Role.PLANNER: self.planner, Role.EXECUTOR: self.executor, Role.JUDGE: self.judge}
+    def roles(self) -> dict[str, tuple[Candidate, ...]]:
+        """As the router takes them: the three roles, and every agent by its name."""
+        named: dict[str, Candidates] = {name: agent.models for name, agent in self.agents.items()}
+        named |= {Role.PLANNER: self.planner, Role.EXECUTOR: self.executor, Role.JUDGE: self.judge}
         return {role: tuple(Candidate(**each.model_dump()) for each in listed) for role, listed in named.items()}
 
     @property

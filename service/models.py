@@ -45,7 +45,12 @@ class DeployedModels:
             day=self._day,
         )
         need, roles = self._settings.need(work.run.procedure.partition("@")[0]), self._settings.roles
-        return lambda role: RunModel(self._router, role, budget, need) if roles[role] else None
+        told = {name: agent.instructions for name, agent in self._settings.agents.items()}
+
+        def model_for(role: str) -> RunModel | None:
+            return RunModel(self._router, role, budget, need, told.get(role, "")) if roles.get(role) else None
+
+        return model_for
 
     async def aclose(self) -> None:
         """Close every connection."""

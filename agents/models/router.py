@@ -75,7 +75,7 @@ class Router:
 
     def __init__(
         self,
-        roles: Mapping[Role, Sequence[Candidate]],
+        roles: Mapping[str, Sequence[Candidate]],
         *,
         open_model: Callable[[str], Model],
         prices: Prices,
@@ -88,7 +88,7 @@ class Router:
         """Open no model yet.
 
         Args:
-            roles: candidates in the order in which they are asked.
+            roles: candidates in the order in which they are asked, by role or by an agent's name.
             open_model: from ``provider:model``, for example `agents.models.naming.open_model`; called once each.
             prices: without a price a model is not asked.
             rates: by provider.
@@ -109,9 +109,7 @@ class Router:
         self._circuits: dict[str, Circuit] = {}
         self._throttles: dict[str, Throttle] = {}
 
-    async def respond(
-        self, role: Role, request: ModelRequest, budget: RunBudget, *, need: Need = _ANY
-    ) -> ModelResponse:
+    async def respond(self, role: str, request: ModelRequest, budget: RunBudget, *, need: Need = _ANY) -> ModelResponse:
         """The answer of the first candidate that gives one.
 
         A refusal counts as an answer only where nobody else is left to ask.
@@ -142,7 +140,7 @@ class Router:
             return refused
         raise failed
 
-    def abilities(self, role: Role, need: Need = _ANY) -> Abilities:
+    def abilities(self, role: str, need: Need = _ANY) -> Abilities:
         """Of the first candidate that can be asked."""
         for candidate in self._roles.get(role, ()):
             with contextlib.suppress(ModelFailed):

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 from agents.models.budget import RunBudget
 from agents.models.messages import Abilities, Model, ModelRequest, ModelResponse, StreamEvent, TextDelta
-from agents.models.router import Need, Role, Router
+from agents.models.router import Need, Router
 
-ModelFor = Callable[[Role], Model | None]
-"""Whoever plays a role in a run; None where nobody does."""
+ModelFor = Callable[[str], Model | None]
+"""Whoever plays a role in a run, or is the agent of that name; None where nobody is."""
 
 
 class RunModel:
     """Implements `Model`: each answer may come from another candidate, and all are paid from one budget."""
 
-    def __init__(self, router: Router, role: Role, budget: RunBudget, need: Need) -> None:
+    def __init__(self, router: Router, role: str, budget: RunBudget, need: Need, instructions: str = "") -> None:
+        """``instructions`` are added to what every request says first."""
         self._router = router
         self._role = role
         self._budget = budget
         self._need = need
+        self._instructions = instructions
 
     @property
     def name(self) -> str:
@@ -33,6 +36,8 @@ class RunModel:
 
     async def respond(self, request: ModelRequest) -> ModelResponse:
         """The answer of the first candidate that gives one; `ModelFailed` if none does or the budget is used up."""
+        if self._instructions:
+            request = replace(request, system=f"{request.system}\n{self._instructions}\n")
         return await self._router.respond(self._role, request, self._budget, need=self._need)
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:

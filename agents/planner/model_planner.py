@@ -103,6 +103,8 @@ def _unbounded(made: Plan, outline: Outline) -> list[Problem]:
         _problem(place, "is fixed; repeat it exactly as it is shown")
         for place in outline.bounds().against(made.slots())
     ]
+    if any(isinstance(step, OpenStep) and step.agent for step in made.steps):
+        found.append(_problem("agent", "is not yours to choose"))
     named = {step.tool for step in made.steps if isinstance(step, ToolStep)}
     named |= {one.tool for step in made.steps if isinstance(step, OpenStep) for one in step.tools}
     found += [_problem("tool", f"{name} is none that a step may name") for name in sorted(named & FREE)]

@@ -130,6 +130,8 @@ class OpenStep:
 
     id: str
     goal: str
+    agent: str
+    """Who works it out: an agent of ``[models.agents]``; empty for the executor."""
     tools: tuple[OpenTool, ...]
     leaves: type[BaseModel]
     """What the model has to find out: the values that later steps read."""

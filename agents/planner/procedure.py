@@ -209,7 +209,7 @@ class _Compiler:
             self._wrong((*field, shown), "is empty; fill it in or leave it out")
         allowed = {
             "tool": {"tool", "args", "approve", "when"},
-            "open": {"open", "tools", "leaves", "answers", "approve"},
+            "open": {"open", "agent", "tools", "leaves", "answers", "approve"},
             "select": {"select", "otherwise"},
             "require": {"require", "otherwise"},
             "reply": {"reply", "values", "when"},
@@ -282,6 +282,7 @@ class _Compiler:
         return OpenStep(
             id=step.id,
             goal=str(step.open),
+            agent=step.agent or "",
             tools=tuple(tools),
             leaves=model,
             max_answers=step.answers,

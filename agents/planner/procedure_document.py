@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from agents.policy.grant import Autonomy
 
 _NAME = r"^[a-z][a-z0-9_]*$"
+NAME_OF_AGENT = r"^[a-z][a-z0-9-]*$"
 
 
 class _Document(BaseModel):
@@ -77,6 +78,7 @@ class StepDocument(_Document):
     open: str | None = None
     tools: dict[str, dict[str, str | tuple[str, ...]]] = {}
     leaves: dict[Annotated[str, Field(pattern=_NAME)], Leaf | tuple[str, ...]] = {}
+    agent: Annotated[str, Field(pattern=NAME_OF_AGENT)] | None = None
     answers: Annotated[int, Field(ge=1, le=50)] = 12
     select: SelectDocument | None = None
     require: str | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agents.errors import InvalidDocument
 from service.helpdesks.embedded import NewAttachment
 from service.models import spent
 from service.spending import SqlSpending
@@ -146,3 +147,35 @@ async def test_a_model_asks_and_the_answer_goes_on_where_it_stood(
         assert made.outcome("T-1")[0] == "verified"
         assert len(server.asked) == 2
         assert "nothing was there" in json.dumps(bodies(server)[1]["messages"][-1])
+
+
+AGENT = """
+[models.agents.parcels]
+models = ["anthropic:claude-opus-5"]
+instructions = "You know parcels."
+"""
+
+
+async def test_a_step_may_be_given_to_another_agent_with_the_tools_of_the_step_alone(
+    tmp_path: Path, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edit(deployment: Path) -> None:
+        add_step(deployment)
+        path = deployment / "procedures" / "where-is-my-order.yaml"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("    answers: 4\n", "    answers: 4\n    agent: parcels\n"), encoding="utf-8")
+
+    order = office.order("ann@example.com", status="shipped")
+    async with ProviderServer(look(), finish()) as server:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        async with desk_at_work(tmp_path / "a", office, sections=MODELS + AGENT, edit=edit) as made:
+            await made.asks("T-1", "ann@example.com", ASKS.format(order=order))
+            assert made.outcome("T-1")[0] == "verified"
+        first = bodies(server)[0]
+        assert first["model"] == "claude-opus-5"
+        assert "You know parcels." in json.dumps(first["system"])
+        assert [one["name"] for one in first["tools"]] == ["shop__find_orders", "finish", "give_to_person"]
+    with pytest.raises(InvalidDocument, match=r"no \[models.agents.parcels\]"):
+        async with desk_at_work(tmp_path / "b", office, sections=MODELS, edit=edit):
+            pass
