@@ -65,7 +65,7 @@ def _chain() -> tuple[Step, ...]:
     text = {"target": Template.compile("fixed"), "text": Template.compile("${s0.x}")}
     repeated = {"x": Template.compile("${s1.echo}")}
     return (
-        OpenStep(id="s0", goal="Look.", tools=(found,), leaves=Leaves, max_answers=4, approve=_NO),
+        OpenStep(id="s0", goal="Look.", agent="", tools=(found,), leaves=Leaves, max_answers=4, approve=_NO),
         ToolStep(id="s1", tool="ask.staff", args=text, approve=None, when=None),
         ReplyStep(id="s2", reply="said", values=repeated, when=None),
     )
@@ -84,6 +84,7 @@ def _steps(draw: st.DrawFn) -> tuple[Step, ...]:
                     OpenStep(
                         id=step,
                         goal="Look into it.",
+                        agent="",
                         tools=tuple(draw(_open_tool(name, earlier)) for name in names),
                         leaves=Leaves,
                         max_answers=draw(st.sampled_from([8, 8, 1])),
