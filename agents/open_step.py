@@ -161,7 +161,7 @@ class OpenLoop:
         chosen = {name: self._chosen(one, name, value) for name, value in call.arguments.items()}
         args = now.fill(one.args, self._step.id) | chosen
         sources = {name: source for name, source in one.sources().items() if name in args}
-        wanted = fingerprint([one.tool, {name: value.data for name, value in args.items()}])
+        wanted = one.tool + as_text({name: args[name].data for name in sorted(args)})
         if wanted in self._declined:
             return self._mistake(place, call, "a person said no to this very call")
         answer = await now.attempt(
