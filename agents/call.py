@@ -7,10 +7,11 @@ looked up, never repeated blindly; the same key with other arguments is a confli
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -22,7 +23,7 @@ from agents.journal import Journal, TargetTaken, target_of
 from agents.policy.approval import Approval, ApprovalState
 from agents.policy.decision import Call, Deny, NeedsApproval, decide
 from agents.policy.grant import Grant, Source
-from agents.policy.labels import Label
+from agents.policy.labels import WITHHELD, Label
 from agents.receipt import REPLY_TOOL, Effect, Receipt, ReceiptState
 from agents.task import Run, Task
 from agents.ticket import Helpdesk
@@ -225,7 +226,8 @@ class Caller:
         except ToolFailed as error:
             return self._fail(request, receipt, error.code, _said(tool, error))
         except ToolOutcomeUnknown as error:
-            return _failed("outcome_unknown", f"nobody knows whether {tool.name} took effect: {_said(tool, error)}")
+            reason = without(_said(tool, error), self.context.secrets)
+            return _failed("outcome_unknown", f"nobody knows whether {tool.name} took effect: {reason}")
         if found is not None:
             return self._done(request, receipt, context, found)
         return self._fail(request, receipt, "tool_failed", failure)
@@ -309,7 +311,10 @@ class Caller:
 
     def _done(self, request: Request, receipt: Receipt, context: ToolContext, result: dict[str, JsonValue]) -> Answer:
         done = receipt.with_(
-            state=ReceiptState.DONE, result=result, finished_at=self.clock.now(), evidence=tuple(context.kept)
+            state=ReceiptState.DONE,
+            result=without(result, self.context.secrets),
+            finished_at=self.clock.now(),
+            evidence=tuple(context.kept),
         )
         kind = EventKind.STEP_DONE if receipt.effect is Effect.READ else EventKind.EFFECT_DONE
         event = self._event(request, kind, {"tool": receipt.tool, "receipt": receipt.key})
@@ -318,7 +323,7 @@ class Caller:
         return self._of_standing(request, standing)
 
     def _fail(self, request: Request, receipt: Receipt, code: str, reason: str) -> Answer:
-        reason = reason[:MAX_REASON]
+        reason = without(reason, self.context.secrets)[:MAX_REASON]
         failed = receipt.with_(state=ReceiptState.FAILED, error=reason, finished_at=self.clock.now())
         event = self._event(request, EventKind.STEP_FAILED, {"tool": receipt.tool, "code": code})
         standing = self.journal.finish(failed, events=[*request.events, event])
@@ -370,6 +375,21 @@ def _same_call(receipt: Receipt, request: Request) -> bool:
 def _said(tool: Tool, error: Exception) -> str:
     """What is repeated of a tool's error: nothing where its answers are for nobody."""
     return f"{tool.name} says why to nobody" if tool.readers[()] == "nobody" else str(error)
+
+
+def without(value: Any, secrets: Collection[str]) -> Any:
+    """``value`` with `WITHHELD` wherever one of ``secrets`` stands in its texts."""
+    match value:
+        case str():
+            for secret in sorted(secrets, key=len, reverse=True):
+                value = value.replace(secret, WITHHELD)
+            return value
+        case list():
+            return [without(item, secrets) for item in value] if secrets else value
+        case dict():
+            return {name: without(item, secrets) for name, item in value.items()} if secrets else value
+        case _:
+            return value
 
 
 def _failed(code: str, reason: str) -> Answer:

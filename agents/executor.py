@@ -6,7 +6,7 @@ is repeated after a crash takes the same way. The steps themselves are taken in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agents.call import Caller
@@ -48,6 +48,7 @@ class Executor:
         observer: EffectObserver,
         clock: Clock,
         settings: Mapping[str, str] | None = None,
+        secrets: Collection[str] = (),
         models: Callable[[Work], ModelFor] = lambda work: lambda role: None,
         browser: Browser | None = None,
         library: Library | None = None,
@@ -64,6 +65,7 @@ class Executor:
         self.observer = observer
         self.clock = clock
         self.settings = dict(settings or {})
+        self.secrets = frozenset(secrets)
         self.models = models
         self.browser = browser
         self.library = library
@@ -111,6 +113,7 @@ class Executor:
             key="",
             clock=self.clock,
             settings=self.settings,
+            secrets=self.secrets,
             evidence_store=self.evidence,
             browser=self.browser,
             library=self.library,

@@ -47,7 +47,7 @@ from service.progress import Moment, Progress, silent
 from service.proving import Proving
 from service.rehearsal import Rehearsal
 from service.rollout import Rollout
-from service.settings import LiveHelpdeskSettings, Secrets, fill_in
+from service.settings import LiveHelpdeskSettings, Secrets, fill_in, secret_values
 from service.settlement import Settlement
 from service.shadow import Shadow
 from service.spending import SqlSpending
@@ -141,6 +141,7 @@ async def running(
                     observer=observer,
                     clock=clock,
                     settings=told,
+                    secrets=secret_values(deployment.settings, secrets),
                     models=models or _asked(named, database, deployment.settings.tenant),
                     browser=chromium,
                     library=library,

@@ -6,6 +6,7 @@ Secrets come from the environment, or from ``.settle/secrets.json`` (mode 0600),
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -372,6 +373,19 @@ def secrets_named(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], s
     """Every ``${secret.NAME}`` in the settings, with the field that it stands in."""
     for field, text in _filled(settings):
         yield from ((field, name) for kind, name in _PLACE.findall(text) if kind == "secret")
+
+
+MIN_SECRET = 6
+"""Characters: what is shorter may stand in an answer by chance, and is not cut out."""
+
+
+def secret_values(settings: Settings, secrets: Secrets) -> frozenset[str]:
+    """The values of all secrets that the settings name and that are there."""
+    found = set()
+    for _, name in secrets_named(settings):
+        with contextlib.suppress(SettingMissing):
+            found.add(secrets.get(name))
+    return frozenset(value for value in found if len(value) >= MIN_SECRET)
 
 
 class Secrets:

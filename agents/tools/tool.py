@@ -67,6 +67,8 @@ class ToolContext:
     """The browser of this process; None where none is available."""
     library: Library | None = None
     """The deployment's articles; None where it has none."""
+    secrets: frozenset[str] = frozenset()
+    """The credentials among the settings: they are cut out of whatever a tool answers, and out of its errors."""
     http: HttpClient = field(default_factory=HttpClient)
     """For addresses that are not fixed in the settings."""
     mcp: McpServers | None = None

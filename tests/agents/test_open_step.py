@@ -337,3 +337,22 @@ async def test_why_a_person_said_no_is_for_staff() -> None:
     made.answer(approved=False)
     await made.run(made.work(job=2))
     assert results(model.requests[-1]) == [("approval_rejected: a person said no", True)]
+
+
+async def test_a_credential_of_the_settings_is_cut_out_of_answers_and_errors() -> None:
+    @tool(effect="read", name="carrier.track", readers={"": "requester"})
+    async def leak(ctx: ToolContext, carrier: str, number: str) -> Parcel:
+        if number == "0":
+            raise ToolFailed(f"401 for Bearer {ctx.settings['token']}", code="refused")
+        return Parcel(place=f"see https://x/?key={ctx.settings['token']}", pin="1")
+
+    model = ScriptedModel(
+        [call("carrier__track", carrier="dhl", number="0"), call("carrier__track", carrier="dhl", number="1"), FOUND]
+    )
+    made = desk("Where?", text=OPEN, extra=(leak,), model=model, settings={"token": "s3cr3t-token"})
+    executor = made.executor()
+    executor.secrets = frozenset({"s3cr3t-token"})
+    assert isinstance(await executor.run(made.work(), InlineRuntime()), Claimed)
+    kept = [*made.journal.receipts.values(), *made.journal.events.values(), *model.requests]
+    assert "s3cr3t-token" not in repr(kept)
+    assert repr(kept).count("[withheld]") >= 2
